@@ -1,0 +1,63 @@
+# Two commands do all the set-up by themselves: `make nightly` and `make test`.
+# PYTHON names the interpreter the environment is made from (3.11 or newer).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# pip itself is pinned: older ones do not know --build-constraint.
+PIP_VERSION := 26.3
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--constraint requirements.lock --build-constraint requirements.lock
+
+.DEFAULT_GOAL := help
+.PHONY: help nightly test lint demo model benchmark lock clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 18
+
+nightly: $(VENV)/.core ## set everything up and run the nightly job on data/demo
+	@$(BIN)/gongdan nightly --config configs/nightly.yaml
+
+test: $(VENV)/.dev lint ## set everything up and run all checks and tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## style, types and the floors of the house
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/gongdan taxonomy check
+	$(BIN)/gongdan lexicon check
+
+demo: $(VENV)/.core ## make the export in data/demo again
+	$(BIN)/python data/demo/source/compose.py
+
+model: $(VENV)/.core ## train models/default again from data/corpus
+	$(BIN)/gongdan train --config configs/train/linear.yaml
+
+benchmark: $(VENV)/.dev ## a million tickets through gongdan score (about ten minutes)
+	$(BIN)/python benchmarks/score_linear.py
+
+lock: $(VENV)/.dev ## resolve requirements.lock again (needs uv)
+	uv pip compile pyproject.toml --all-extras --group build --universal --python-version 3.11 \
+		--no-annotate --no-header --upgrade -o requirements.lock
+
+clean: ## remove the environment and everything in var/
+	rm -rf $(VENV) var
+
+# A stamp is younger than what it was made from, so what is set up is not set up again.
+$(VENV)/.pip:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "gongdan needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12 ..." % v[:2])'
+	@echo "Setting up $(VENV) (once) ..."
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip==$(PIP_VERSION)
+	@touch $@
+
+$(VENV)/.core: $(VENV)/.pip pyproject.toml requirements.lock
+	@echo "Installing what scoring needs (a minute on a fresh machine) ..."
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	@echo "Installing what the tests need ..."
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@
