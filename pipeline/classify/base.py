@@ -1,0 +1,19 @@
+"""What every classifier is, whatever is inside."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Classifier(Protocol):
+    """Gives every cause of one taxonomy a score; calibration turns scores into probabilities."""
+
+    def scores(self, texts: Sequence[str]) -> Floats:
+        """Return unnormalised log-probabilities (n_texts, n_causes) for prepared narratives."""
+
+    def predict_proba(self, texts: Sequence[str]) -> Floats:
+        """Return uncalibrated probabilities (n_texts, n_causes) that sum to 1 in every row."""

@@ -1,0 +1,49 @@
+"""Probabilities that mean what they say."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from pipeline.classify.base import Floats
+
+Labels = NDArray[np.int64]
+_BINS = 15  # as in Guo et al. 2017
+
+
+def probabilities(scores: Floats, temperature: float = 1.0) -> Floats:
+    """Turn scores (n, n_classes) into probabilities at a temperature.
+
+    Guo et al. 2017, "On Calibration of Modern Neural Networks" (arXiv 1706.04599), section 4.2.
+    """
+    result: Floats = softmax(np.asarray(scores, dtype=np.float64) / temperature, axis=1)
+    return result
+
+
+def fit_temperature(scores: Floats, labels: Labels) -> float:
+    """Return the temperature that minimises the negative log-likelihood of `labels` (n,) under `scores` (n, n_classes).
+
+    The scores must come from rows the classifier was not trained on.
+    """
+
+    def loss(log_temperature: float) -> float:
+        likelihood = log_softmax(scores / np.exp(log_temperature), axis=1)
+        return float(-likelihood[np.arange(len(labels)), labels].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-4.0, 4.0), method="bounded").x))
+
+
+def expected_calibration_error(confidence: Floats, correct: NDArray[np.bool_]) -> float:
+    """Return the mean gap between confidence (n,) and accuracy over 15 equal bins, weighted by their rows.
+
+    Naeini et al. 2015 as used by Guo et al. 2017, section 2. 0 for no rows.
+    """
+    if not len(confidence):
+        return 0.0
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    gaps = (
+        abs(confidence[inside].mean() - correct[inside].mean()) * inside.sum()
+        for index in range(_BINS)
+        if (inside := bins == index).any()
+    )
+    return float(sum(gaps) / len(confidence))

@@ -1,0 +1,107 @@
+"""A model as a folder: data only, every file with its sha256, nothing that is unpickled."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.classify.answer import Thresholds
+from pipeline.errors import ModelError
+from pipeline.settings import Settings
+from pipeline.taxonomy import Taxonomy
+from pipeline.text import Lexicon
+
+MANIFEST = "model.json"
+LEXICON = "lexicon.txt"
+CARD = "README.md"
+FORMAT = 1  # raised when an older program could not read a newer folder
+
+
+class Manifest(Settings):
+    """model.json: what the model is, what it was made for and with, and the sha256 of every other file."""
+
+    format: int
+    kind: str
+    made: str
+    taxonomy_version: str
+    tree: tuple[tuple[str, str], ...]  # (cause id, type id) in the order of the probability columns
+    lexicon_sha256: str
+    temperature: float
+    thresholds: Thresholds
+    trained_on: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    files: Mapping[str, str]
+
+
+def read_manifest(folder: Path) -> tuple[Manifest, str]:
+    """Return the manifest and its sha256 (the model's digest) after checking every file; raises ModelError."""
+    path = folder / MANIFEST
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError("model_missing", f"{folder} holds no model ({MANIFEST}); train one or give --model") from error
+    try:
+        content = json.loads(data)
+        if isinstance(content, dict) and content.get("format", 0) > FORMAT:
+            raise ModelError("model_too_new", f"{folder} has format {content['format']}; update gongdan to use it")
+        manifest = Manifest.model_validate(content)
+    except (ValueError, ValidationError) as error:
+        raise ModelError("model_damaged", f"{path} cannot be read: {error}") from error
+    for name, expected in manifest.files.items():
+        if not (folder / name).is_file() or _sha256(folder / name) != expected:
+            raise ModelError("model_damaged", f"{folder / name} is missing or was altered; restore the folder")
+    return manifest, hashlib.sha256(data).hexdigest()
+
+
+def require_match(manifest: Manifest, folder: Path, taxonomy: Taxonomy, lexicon: Lexicon) -> None:
+    """Raise ModelError if the model was made for another tree or another lexicon."""
+    if manifest.tree != tree_of(taxonomy) or manifest.taxonomy_version != taxonomy.version:
+        raise ModelError(
+            "model_taxonomy",
+            f"{folder} was made for taxonomy {manifest.taxonomy_version}, in use is {taxonomy.version} with "
+            f"{len(taxonomy.causes)} causes; train again or use that taxonomy",
+        )
+    if manifest.lexicon_sha256 != lexicon.sha256:
+        raise ModelError(
+            "model_lexicon",
+            f"{folder} was made with another lexicon, so it would read other words than it learned; train again or put "
+            f"{folder / LEXICON} back in place",
+        )
+
+
+def tree_of(taxonomy: Taxonomy) -> tuple[tuple[str, str], ...]:
+    """Return what of a taxonomy a model depends on."""
+    return tuple((cause.id, cause.type_id) for cause in taxonomy.causes)
+
+
+def write_folder(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+    """Write a model folder whole or not at all; `manifest` gains the sha256 of every file."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        hashes = {}
+        for name, data in files.items():
+            (made / name).write_bytes(data)
+            hashes[name] = hashlib.sha256(data).hexdigest()
+        complete = Manifest.model_validate({**manifest, "files": hashes})
+        text = json.dumps(complete.model_dump(mode="json"), ensure_ascii=False, indent=1, sort_keys=True)
+        (made / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        made.chmod(0o755)
+        replaced = folder.with_name(f".{folder.name}-replaced-{os.getpid()}")
+        if folder.exists():
+            folder.rename(replaced)
+        made.rename(folder)
+        shutil.rmtree(replaced, ignore_errors=True)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

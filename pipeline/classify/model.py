@@ -1,0 +1,63 @@
+"""A loaded model: the classifier with its calibration, thresholds and taxonomy."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.classify.answer import Answer, ScoreSettings, decide
+from pipeline.classify.base import Classifier, Floats
+from pipeline.classify.calibrate import probabilities
+from pipeline.classify.folder import Manifest, read_manifest, require_match
+from pipeline.classify.linear import KIND, LinearClassifier
+from pipeline.errors import ModelError
+from pipeline.settings import DEFAULT_MODEL
+from pipeline.taxonomy import Taxonomy
+from pipeline.text import Lexicon, Segmenter
+
+LOADERS: Mapping[str, Callable[[Path, Segmenter], Classifier]] = {KIND: LinearClassifier.load}
+_SHOWN = 12  # hexadecimal digits of a digest that people are shown
+
+
+@dataclass(frozen=True)
+class Model:
+    """Answers prepared narratives (see `pipeline.text.read_narrative`)."""
+
+    manifest: Manifest
+    digest: str
+    classifier: Classifier
+    taxonomy: Taxonomy
+
+    @classmethod
+    def load(
+        cls, folder: Path = DEFAULT_MODEL, taxonomy: Taxonomy | None = None, lexicon: Lexicon | None = None
+    ) -> "Model":
+        """Read a model folder for a taxonomy and a lexicon (the project's unless given).
+
+        Raises ModelError if the folder is missing or damaged, or was made for another taxonomy or lexicon.
+        """
+        if str(folder).startswith("models:"):
+            raise ModelError("model_missing", f"{folder}: no registry is set up; give the path of a model folder")
+        taxonomy, lexicon = taxonomy or Taxonomy.load(), lexicon or Lexicon.load()
+        manifest, digest = read_manifest(folder)
+        require_match(manifest, folder, taxonomy, lexicon)
+        if manifest.kind not in LOADERS:
+            raise ModelError("model_kind", f"{folder} is a {manifest.kind!r} model; known are {', '.join(LOADERS)}")
+        return cls(manifest, digest, LOADERS[manifest.kind](folder, Segmenter(lexicon)), taxonomy)
+
+    @property
+    def name(self) -> str:
+        """What results call the model: its kind and the head of its digest."""
+        return f"{self.manifest.kind}-{self.digest[:_SHOWN]}"
+
+    def predict_proba(self, texts: Sequence[str]) -> Floats:
+        """Return calibrated probabilities (n_texts, n_causes), the columns in the order of the taxonomy."""
+        return probabilities(self.classifier.scores(texts), self.manifest.temperature)
+
+    def answer(
+        self, texts: Sequence[str], settings: ScoreSettings, agent_types: Sequence[str | None] | None = None
+    ) -> list[Answer]:
+        """Answer prepared narratives; `agent_types` are the type ids the agents chose, None where unknown."""
+        if not texts:
+            return []
+        agents = agent_types if agent_types is not None else [None] * len(texts)
+        return decide(self.predict_proba(texts), agents, self.taxonomy, self.manifest.thresholds, settings)

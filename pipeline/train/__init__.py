@@ -1,0 +1,1 @@
+"""Making a model from labelled narratives, and measuring it."""

@@ -1,0 +1,57 @@
+"""The model card: what a model is, what it was made from, what to expect of it and what not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.classify.answer import Level, Thresholds
+from pipeline.taxonomy import Taxonomy
+from pipeline.train.evaluate import Evaluation
+
+
+def model_card(manifest: Mapping[str, Any], evaluation: Evaluation, taxonomy: Taxonomy) -> str:
+    """Return the card in Markdown."""
+    thresholds: Thresholds = manifest["thresholds"]
+    rows = "\n".join(
+        f"| {score.name} | {score.support} | {score.precision:.3f} | {score.recall:.3f} | {score.f1:.3f} |"
+        for score in evaluation.types
+        if score.support
+    )
+    return f"""# Model card: {manifest["kind"]}
+
+Reads a Chinese complaint ticket and gives a probability to each of {len(taxonomy.causes)} causes; types are their sums.
+
+| | |
+|---|---|
+| made | {manifest["made"]} |
+| taxonomy | {manifest["taxonomy_version"]} |
+| lexicon sha256 | `{manifest["lexicon_sha256"]}` |
+| trained on | {manifest["trained_on"]["rows"]} narratives, sha256 `{manifest["trained_on"]["sha256"]}` |
+| temperature | {manifest["temperature"]:.3f} |
+| type accepted | {_level(thresholds.type)} |
+| cause accepted | {_level(thresholds.cause)} |
+| licence | Apache-2.0, like the corpus it was trained on |
+
+## What was seen
+
+Cross-validated: every row was scored by a model that had not seen it. Temperature and thresholds were chosen on the same
+scores, so these figures are slightly kind. The corpus is written, not recorded: on real tickets expect less.
+
+Type accuracy {evaluation.type_accuracy:.3f}, type macro-F1 {evaluation.type_macro_f1:.3f}, cause accuracy
+{evaluation.cause_accuracy:.3f}, cause macro-F1 {evaluation.cause_macro_f1:.3f}, ECE {evaluation.ece:.3f}; answered at
+least with a type: {evaluation.coverage:.1%}, of which wrong: {evaluation.accepted_error:.1%}.
+
+| type | rows | precision | recall | F1 |
+|---|---|---|---|---|
+{rows}
+
+## Not for
+
+Deciding about a person without a person. Texts other than complaints to a power utility. Other languages than Chinese.
+"""
+
+
+def _level(level: Level) -> str:
+    promise = f"at most {level.error:.0%} wrong with {level.confidence:.0%} confidence"
+    if level.threshold is None:
+        return f"never: no threshold keeps {promise}"
+    return f"from probability {level.threshold:.2f} on ({promise}; {level.wrong} wrong of {level.rows} rows)"
