@@ -1,7 +1,7 @@
 """Where things are, and configuration files read into typed, complete settings."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -34,7 +34,7 @@ def load_settings(path: Path, kind: type[SettingsT]) -> SettingsT:
         raise ConfigError("config_invalid", f"{path}: {faults}") from error
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> object:
     """Read one YAML document; raises ConfigError if the file is missing or is no YAML."""
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -175,7 +175,9 @@ class Taxonomy:
 
     @cached_property
     def _types_by_name(self) -> dict[str, TicketType]:
-        names = {_fold(name): kind for kind in self.types for name in (kind.id, kind.name, kind.name.removesuffix("投诉"))}
+        names = {
+            _fold(name): kind for kind in self.types for name in (kind.id, kind.name, kind.name.removesuffix("投诉"))
+        }
         names.pop("", None)
         return names
 
@@ -214,7 +216,22 @@ class _Checker:
     TYPE_KEYS = frozenset({"id", "zh", "definition", "owner", "evidence", "level2", "causes"})
     LEVEL2_KEYS = frozenset({"id", "zh", "evidence", "level3"})
     CAUSE_KEYS = frozenset(
-        "id zh evidence definition cues scenes rule department gallup theme alias rare boundary boundary_note".split()
+        [
+            "id",
+            "zh",
+            "evidence",
+            "definition",
+            "cues",
+            "scenes",
+            "rule",
+            "department",
+            "gallup",
+            "theme",
+            "alias",
+            "rare",
+            "boundary",
+            "boundary_note",
+        ]
     )
     RULE_KEYS = frozenset({"when", "to", "not", "unless", "note"})
 
@@ -229,7 +246,7 @@ class _Checker:
         """Return all faults, in the order of the file."""
         self.document = document
         if not document.get("version"):
-            self._note(document, "no_version", "`version` is missing; name the edition, for example \"2026.11\"")
+            self._note(document, "no_version", '`version` is missing; name the edition, for example "2026.11"')
         types = document.get("types") or []
         if not types:
             self._note(document, "no_types", "`types` is missing or empty")
@@ -317,7 +334,11 @@ def _build(document: dict[str, Any], sha256: str) -> Taxonomy:
         causes=tuple(_cause(kind, group, cause) for kind in kinds for group, cause in _causes_below(kind)),
         boundary_rules=tuple(
             BoundaryRule(
-                rule["when"], _strings(rule.get("to")), rule.get("not"), rule.get("unless") or "", rule.get("note") or ""
+                rule["when"],
+                _strings(rule.get("to")),
+                rule.get("not"),
+                rule.get("unless") or "",
+                rule.get("note") or "",
             )
             for rule in document.get("boundary_rules") or []
         ),

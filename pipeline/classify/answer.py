@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.classify.base import Floats
 from pipeline.settings import CONFIGS, Settings, load_settings
@@ -28,9 +28,12 @@ class ScoreSettings(Settings):
         """Read the settings; raises ConfigError, also for a reason that does not exist."""
         return load_settings(path, cls)
 
-    def model_post_init(self, _: object) -> None:
-        if unknown := set(self.review_reasons).difference(REASONS):
-            raise ValueError(f"review_reasons has {', '.join(sorted(unknown))}; known are {', '.join(REASONS)}")
+    @field_validator("review_reasons")
+    @classmethod
+    def _known(cls, reasons: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(reasons).difference(REASONS):
+            raise ValueError(f"{', '.join(sorted(unknown))}: no such reason; known are {', '.join(REASONS)}")
+        return reasons
 
 
 class Level(Settings):

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say."""
+"""Probabilities that mean what they say, of causes and of the types they sum to."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,9 +6,41 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from pipeline.classify.base import Floats
+from pipeline.settings import Settings
 
 Labels = NDArray[np.int64]
 _BINS = 15  # as in Guo et al. 2017
+_TINY = 1e-12  # keeps the logarithm of a type without any probability finite
+
+
+class Calibration(Settings):
+    """Two temperatures: one for the causes, one for what their sums say of the types.
+
+    Sums of calibrated parts need not be calibrated. So each type's probability is raised to 1 / `types` and the whole
+    brought back to 1; the causes of a type keep their proportions, and P(type) stays the sum of P(cause).
+    """
+
+    causes: float
+    types: float
+
+    @classmethod
+    def fit(cls, scores: Floats, labels: Labels, membership: Floats) -> "Calibration":
+        """Fit both on scores (n, n_causes) of rows the classifier was not trained on, and their causes (n,).
+
+        `membership` (n_causes, n_types) is the taxonomy's.
+        """
+        causes = fit_temperature(scores, labels)
+        of_types = np.log(probabilities(scores, causes) @ membership + _TINY)
+        return cls(causes=causes, types=fit_temperature(of_types, membership.argmax(axis=1)[labels]))
+
+    def apply(self, scores: Floats, membership: Floats) -> Floats:
+        """Return calibrated probabilities (n, n_causes) that sum to 1 in every row."""
+        of_causes = probabilities(scores, self.causes)
+        of_types = of_causes @ membership
+        factors = probabilities(np.log(of_types + _TINY), self.types) / (of_types + _TINY)
+        result = of_causes * (factors @ membership.T)
+        normalised: Floats = result / result.sum(axis=1, keepdims=True)
+        return normalised
 
 
 def probabilities(scores: Floats, temperature: float = 1.0) -> Floats:

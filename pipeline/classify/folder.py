@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipeline.classify.answer import Thresholds
+from pipeline.classify.calibrate import Calibration
 from pipeline.errors import ModelError
 from pipeline.settings import Settings
 from pipeline.taxonomy import Taxonomy
@@ -32,7 +33,7 @@ class Manifest(Settings):
     taxonomy_version: str
     tree: tuple[tuple[str, str], ...]  # (cause id, type id) in the order of the probability columns
     lexicon_sha256: str
-    temperature: float
+    calibration: Calibration
     thresholds: Thresholds
     trained_on: Mapping[str, Any]
     metrics: Mapping[str, float]

@@ -21,7 +21,7 @@ Range = tuple[int, int]
 
 
 class Features(Settings):
-    """Which n-grams are counted: (shortest, longest) in words and in characters, seen in at least `min_df` narratives."""
+    """Which n-grams count: (shortest, longest) in words and in characters, in at least `min_df` narratives."""
 
     words: Range
     characters: Range
@@ -29,7 +29,7 @@ class Features(Settings):
 
 
 class LinearClassifier:
-    """Scores = TF-IDF features @ coefficients + intercepts. Built by `pipeline.train.linear` or loaded from a folder."""
+    """Scores = TF-IDF features @ coefficients + intercepts; from `pipeline.train.linear` or from a folder."""
 
     def __init__(
         self, words: TfidfVectorizer, characters: TfidfVectorizer, coefficients: NDArray[np.float32], intercepts: Floats

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pipeline.classify.answer import Answer, ScoreSettings, decide
 from pipeline.classify.base import Classifier, Floats
-from pipeline.classify.calibrate import probabilities
 from pipeline.classify.folder import Manifest, read_manifest, require_match
 from pipeline.classify.linear import KIND, LinearClassifier
 from pipeline.errors import ModelError
@@ -51,7 +50,7 @@ class Model:
 
     def predict_proba(self, texts: Sequence[str]) -> Floats:
         """Return calibrated probabilities (n_texts, n_causes), the columns in the order of the taxonomy."""
-        return probabilities(self.classifier.scores(texts), self.manifest.temperature)
+        return self.manifest.calibration.apply(self.classifier.scores(texts), self.taxonomy.membership)
 
     def answer(
         self, texts: Sequence[str], settings: ScoreSettings, agent_types: Sequence[str | None] | None = None

@@ -9,7 +9,13 @@ from pipeline.taxonomy import Taxonomy
 from pipeline.text import Narrative, read_narrative
 from pipeline.tickets import Columns, Reject, Ticket, read_tickets
 
-_LABELS = {"cause": ("cause",), "type": ("type",), "secondary": ("secondary",), "style": ("style",), "written": ("written",)}
+_LABELS = {
+    "cause": ("cause",),
+    "type": ("type",),
+    "secondary": ("secondary",),
+    "style": ("style",),
+    "written": ("written",),
+}
 _MOST_FAULTS = 10  # enough to see what is wrong with a file
 
 

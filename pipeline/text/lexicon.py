@@ -43,7 +43,9 @@ class Lexicon:
         for entry in _parse(data):
             if entry.frequency is None:
                 hint = f"run `gongdan lexicon check --lexicon {path}`"
-                raise LexiconError("lexicon_invalid", f"{path}:{entry.line}: no frequency; {hint} to see the one it needs")
+                raise LexiconError(
+                    "lexicon_invalid", f"{path}:{entry.line}: no frequency; {hint} to see the one it needs"
+                )
             entries.append((entry.word, entry.frequency))
         return cls(hashlib.sha256(data).hexdigest(), tuple(entries))
 
@@ -171,12 +173,20 @@ def _word_faults(entries: Sequence[_Entry]) -> Iterator[tuple[int, str, str]]:
             yield entry.line, "full_width", f"{entry.word!r} has full-width characters and never occurs; write {good!r}"
         elif re.search(r"\s", entry.word):
             good = re.sub(r"\s", "", entry.word)
-            yield entry.line, "blank_inside", f"{entry.word!r} has a blank inside and can never be found; write {good!r}"
+            yield (
+                entry.line,
+                "blank_inside",
+                f"{entry.word!r} has a blank inside and can never be found; write {good!r}",
+            )
         elif not _WORD_CHARACTERS.fullmatch(entry.word):
             yield entry.line, "not_a_word", f"{entry.word!r} has characters at which jieba always cuts; remove them"
         elif normalize(entry.word) != entry.word:
             good = normalize(entry.word)
-            yield entry.line, "not_normalized", f"{entry.word!r} is written {good!r} in every normalised text; write that"
+            yield (
+                entry.line,
+                "not_normalized",
+                f"{entry.word!r} is written {good!r} in every normalised text; write that",
+            )
 
 
 def _losers(entries: Sequence[_Entry]) -> Iterator[tuple[int, str, str]]:
@@ -218,7 +228,7 @@ def _word_breakers(entries: Sequence[_Entry]) -> Iterator[tuple[int, str, str]]:
                 broken.setdefault(culprit, []).append(known)
     for word, victims in broken.items():
         victims.sort(key=lambda victim: -table[victim])
-        shown = "、".join(victims[:5]) + (f" and {len(victims) - 5} more" if len(victims) > 5 else "")  # noqa: PLR2004
+        shown = "、".join(victims[:5]) + (f" and {len(victims) - 5} more" if len(victims) > 5 else "")
         yield lines[word], "breaks_words", f"{word!r} changes how {shown} {'is' if len(victims) == 1 else 'are'} cut"
 
 

@@ -40,7 +40,9 @@ _EMAIL = re.compile(r"(?<![\w.+-])[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[
 _MOBILE = re.compile(r"(?<![0-9.])(?:\+?86[\s\-]?|0)?1[3-9][0-9][\s\-]?(?:[0-9]{4}[\s\-]?[0-9]{4}|[0-9]{3}[\s\-]?[0-9]{5})(?![0-9])")  # fmt: skip
 # Already masked by somebody, or half of it: 138****1234, 13876655xxx.
 _HALF_MASKED = re.compile(r"(?<![0-9])1[3-9][0-9](?:[0-9]{0,5}[*xX×＊]{2,8}[0-9]{0,4})")
-_LANDLINE = re.compile(r"(?<![0-9.\-])（?0[1-9][0-9]{1,2}）?[\s\-—]{0,2}[2-9][0-9]{6,7}(?:\s?[\-转]\s?[0-9]{1,6})?(?![0-9])")
+_LANDLINE = re.compile(
+    r"(?<![0-9.\-])（?0[1-9][0-9]{1,2}）?[\s\-—]{0,2}[2-9][0-9]{6,7}(?:\s?[\-转]\s?[0-9]{1,6})?(?![0-9])"
+)
 _DATE = r"(?<![0-9])[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?![0-9\-])(?:\s[0-9]{1,2}(?=:))?"
 _IS_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:\s[0-9]{1,2})?")
 _LONG_NUMBER = re.compile(rf"{_DATE}|(?<![0-9.A-Za-z])[0-9](?:[\s\-]?[0-9]){{7,24}}[Xx]?(?![0-9A-Za-z]|\.[0-9])")
@@ -63,21 +65,23 @@ _CLEAR_SURNAME = f"(?:{_COMPOUND}|[{_PLAIN}])"
 # Characters that fill a clause far more often than a given name.
 _NO_GIVEN = r"[^\W0-9A-Za-z_的了在不要反映应来电称表示是说因为对向从被把就也都还未没已将需再每又你我他她它们这那该此停送供费用户装]"
 _GIVEN = f"{_NO_GIVEN}{{1,2}}"
-_AFTER_NAME = (
-    r"(?=[，。、；：！？（）()\s:,.;<]|$|来电|来访|来信|反映|反应|投诉|咨询|要求|表示|致电|称|说|电话|手机|联系|户号|先生|女士|小姐|身份证|住|家)"
-)
+_AFTER_NAME = r"(?=[，。、；：！？（）()\s:,.;<]|$|来电|来访|来信|反映|反应|投诉|咨询|要求|表示|致电|称|说|电话|手机|联系|户号|先生|女士|小姐|身份证|住|家)"
 _NAME_LABEL = r"(?:联系人|姓名|户名|户主|机主|来电人|报修人|诉求人|申请人|当事人|缴费人|名字)"
 _LABELLED_NAME = re.compile(
     rf"({_NAME_LABEL}(?:姓名)?[\s:：为是叫系（(]{{1,3}})({_SURNAME}[\u4e00-\u9fff]{{1,2}}?){_AFTER_NAME}"
     rf"|({_NAME_LABEL}(?:姓名)?[\s:：为是叫系（(]{{1,3}})({_SURNAME}[\u4e00-\u9fff]{{1,2}})"
     rf"|({_NAME_LABEL})({_CLEAR_SURNAME}{_GIVEN}?){_AFTER_NAME}"
 )
-_CUSTOMER_NAME = re.compile(rf"((?:客户|用户|业主|居民|村民|户主|市民)[（(：:\s]?)({_CLEAR_SURNAME}{_NO_GIVEN}{{1,2}}?){_AFTER_NAME}")
+_CUSTOMER_NAME = re.compile(
+    rf"((?:客户|用户|业主|居民|村民|户主|市民)[（(：:\s]?)({_CLEAR_SURNAME}{_NO_GIVEN}{{1,2}}?){_AFTER_NAME}"
+)
 _PERSON = "先生|女士|小姐|师傅|大爷|大妈|大叔|阿姨|同志|老师|医生|老板"
 _OFFICE = "经理|主任|所长|书记|班长|站长|局长|队长|组长|会计"
 _TITLE_HINT = re.compile(f"{_PERSON}|{_OFFICE}")
 # 台区经理, 片区主任, 前任所长 name an office, not a person.
-_TITLED_NAME = re.compile(rf"(?<![台片辖小社园城郊前现新上历值责])(?:{_SURNAME}(?:{_GIVEN})??)(?=(?:{_PERSON}|{_OFFICE})(?!任))")
+_TITLED_NAME = re.compile(
+    rf"(?<![台片辖小社园城郊前现新上历值责])(?:{_SURNAME}(?:{_GIVEN})??)(?=(?:{_PERSON}|{_OFFICE})(?!任))"
+)
 _SOMEBODY = re.compile(rf"{_SURNAME}某{{1,2}}|{_SURNAME}[xX×*＊]{{1,3}}(?![0-9A-Za-z])")
 
 _FLOOR = (
@@ -106,7 +110,25 @@ _BEFORE_ADDRESS = re.compile(
 _ADDRESSES = re.compile(f"{ADDRESS}(?:[，、\\s]?{ADDRESS})+")
 
 # Words that stand in a name column and name nobody.
-_NOBODY = frozenset("客户 用户 业主 居民 村民 匿名 先生 女士 不详 未知 保密 供电公司 供电所 物业 农户".split())
+_NOBODY = frozenset(
+    [
+        "客户",
+        "用户",
+        "业主",
+        "居民",
+        "村民",
+        "匿名",
+        "先生",
+        "女士",
+        "不详",
+        "未知",
+        "保密",
+        "供电公司",
+        "供电所",
+        "物业",
+        "农户",
+    ]
+)
 
 
 def mask(text: str, known: Iterable[tuple[str, str]] = ()) -> str:
@@ -186,7 +208,7 @@ def _long_number(match: re.Match[str]) -> str:
 
 
 def _is_time(digits: str) -> bool:
-    """A date alone (8 digits) or with hours, minutes and seconds (12 or 14)."""
+    """Tell a date alone (8 digits) or with hours, minutes and seconds (12 or 14)."""
     if len(digits) not in (8, 12, 14) or not _is_date(digits[:8]):
         return False
     hours, rest = digits[8:10], digits[10:]

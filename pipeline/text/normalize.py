@@ -33,7 +33,9 @@ _ASCII_HAN_GAP = re.compile(rf"(?<=[0-9A-Za-z>])\x20(?=[{HAN}，。；：？！�
 # Single digits set apart by blanks: three or more anywhere, two where a Chinese character or the edge stands beside
 # them ("2 1 日"). Numbers of several digits ("12 15 20") are a list and stay one.
 _SPACED_DIGITS = re.compile(r"(?<![0-9.:/-])(?<![0-9]\x20)[0-9](?:\x20[.:：/-]?\x20?[0-9]){2,}(?!\x20?[0-9])(?![.:/-])")
-_SPACED_PAIR = re.compile(rf"(?<=[{HAN}（]\x20)[0-9]\x20[0-9](?=\x20[{HAN}])|(?<=[{HAN}])[0-9]\x20[0-9](?=\x20?[{HAN}])")
+_SPACED_PAIR = re.compile(
+    rf"(?<=[{HAN}（]\x20)[0-9]\x20[0-9](?=\x20[{HAN}])|(?<=[{HAN}])[0-9]\x20[0-9](?=\x20?[{HAN}])"
+)
 # Between two ASCII letters or digits it is a decimal, a time or an address (1,000; 20:30; http://) and stays.
 _ASCII_PUNCTUATION = re.compile(r"[()]|(?<![0-9A-Za-z])[,;:?!]|[,;:?!](?![0-9A-Za-z]|//)")
 _ANY_HAN = re.compile(f"[{HAN}]")
@@ -53,7 +55,7 @@ def normalize(text: str) -> str:
     '2017年8月，停电三次。'
     """
     previous = None
-    # Each pass can uncover work for another (an entity of an entity, a blank left by a tag); three have always sufficed.
+    # Each pass can uncover work for another (a blank left by a tag, a run by a blank); three have always sufficed.
     for _ in range(4):
         if text == previous:
             break

@@ -67,7 +67,7 @@ def _failing_lines(path: Path, encoding: str) -> tuple[int, int]:
 
 
 def _lines(file: Iterable[bytes], most: int = 200_000) -> Iterable[bytes]:
-    """The first lines decide: a file has one encoding, and this keeps memory bounded."""
+    """Return the first lines: a file has one encoding, and this keeps memory bounded."""
     return (line for _, line in zip(range(most), file, strict=False))
 
 

@@ -15,6 +15,7 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet.worksheet import Worksheet
 
 from pipeline.errors import FileError
 from pipeline.tickets.columns import Columns
@@ -31,7 +32,9 @@ def xlsx_table(path: Path, columns: Columns) -> Table:
     """Open the first sheet that has a usable header; raises FileError."""
     with path.open("rb") as file:
         if file.read(4) == _OLE:
-            raise FileError("file_encrypted", f"{path.name} 有密码保护或是旧式 .xls，请去掉密码并另存为 .xlsx 后再导入。")
+            raise FileError(
+                "file_encrypted", f"{path.name} 有密码保护或是旧式 .xls，请去掉密码并另存为 .xlsx 后再导入。"
+            )
     try:
         book = _open_book(path)
         for sheet in book.worksheets:
@@ -56,7 +59,9 @@ def parquet_table(path: Path, columns: Columns) -> Table:
     if not positions:
         raise no_header(path.name, iter([(1, names)]), columns)
     wanted = {field: names[position] for field, position in positions.items()}
-    return Table({field: index for index, field in enumerate(wanted)}, _parquet_data(path.name, file, [*wanted.values()]))
+    return Table(
+        {field: index for index, field in enumerate(wanted)}, _parquet_data(path.name, file, [*wanted.values()])
+    )
 
 
 def jsonl_table(path: Path, columns: Columns) -> Table:
@@ -79,11 +84,11 @@ def _open_book(path: Path) -> openpyxl.Workbook:
         return openpyxl.load_workbook(path, read_only=True, data_only=True)
 
 
-def _sheet_rows(sheet: Any) -> Iterator[Row]:
+def _sheet_rows(sheet: Worksheet) -> Iterator[Row]:
     return enumerate(sheet.iter_rows(values_only=True), start=1)
 
 
-def _xlsx_data(name: str, book: openpyxl.Workbook, sheet: Any, header_row: int) -> Iterator[Row]:
+def _xlsx_data(name: str, book: openpyxl.Workbook, sheet: Worksheet, header_row: int) -> Iterator[Row]:
     try:
         yield from islice(_sheet_rows(sheet), header_row, None)
     except _XLSX_FAULTS as error:
@@ -149,7 +154,7 @@ def cell_text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        if value != value:  # noqa: PLR0124 - NaN, an empty cell of a data frame
+        if value != value:
             return ""
         return str(int(value)) if value.is_integer() else repr(value)
     if isinstance(value, datetime | date):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.classify.answer import Level, Thresholds
+from pipeline.classify.calibrate import Calibration
 from pipeline.taxonomy import Taxonomy
 from pipeline.train.evaluate import Evaluation
 
@@ -11,6 +12,7 @@ from pipeline.train.evaluate import Evaluation
 def model_card(manifest: Mapping[str, Any], evaluation: Evaluation, taxonomy: Taxonomy) -> str:
     """Return the card in Markdown."""
     thresholds: Thresholds = manifest["thresholds"]
+    calibration: Calibration = manifest["calibration"]
     rows = "\n".join(
         f"| {score.name} | {score.support} | {score.precision:.3f} | {score.recall:.3f} | {score.f1:.3f} |"
         for score in evaluation.types
@@ -26,15 +28,15 @@ Reads a Chinese complaint ticket and gives a probability to each of {len(taxonom
 | taxonomy | {manifest["taxonomy_version"]} |
 | lexicon sha256 | `{manifest["lexicon_sha256"]}` |
 | trained on | {manifest["trained_on"]["rows"]} narratives, sha256 `{manifest["trained_on"]["sha256"]}` |
-| temperature | {manifest["temperature"]:.3f} |
+| temperatures | causes {calibration.causes:.3f}, types {calibration.types:.3f} |
 | type accepted | {_level(thresholds.type)} |
 | cause accepted | {_level(thresholds.cause)} |
 | licence | Apache-2.0, like the corpus it was trained on |
 
 ## What was seen
 
-Cross-validated: every row was scored by a model that had not seen it. Temperature and thresholds were chosen on the same
-scores, so these figures are slightly kind. The corpus is written, not recorded: on real tickets expect less.
+Cross-validated: every row was scored by a model that had not seen it. Temperatures and thresholds were chosen on the
+same scores, so these figures are slightly kind. The corpus is written, not recorded: on real tickets expect less.
 
 Type accuracy {evaluation.type_accuracy:.3f}, type macro-F1 {evaluation.type_macro_f1:.3f}, cause accuracy
 {evaluation.cause_accuracy:.3f}, cause macro-F1 {evaluation.cause_macro_f1:.3f}, ECE {evaluation.ece:.3f}; answered at

@@ -62,7 +62,9 @@ def evaluate(model: Model, rows: Sequence[Labelled], settings: ScoreSettings, *,
     """Run a model over labelled narratives."""
     texts = [row.text for row in rows]
     parts = [model.predict_proba(texts[at : at + _BATCH]) for at in range(0, len(texts), _BATCH)]
-    answers = [answer for at in range(0, len(texts), _BATCH) for answer in model.answer(texts[at : at + _BATCH], settings)]
+    answers = [
+        answer for at in range(0, len(texts), _BATCH) for answer in model.answer(texts[at : at + _BATCH], settings)
+    ]
     accepted = np.array([answer.answer != "none" for answer in answers])
     return measure(np.concatenate(parts), rows, model.taxonomy, accepted, min_support=min_support)
 
@@ -75,7 +77,7 @@ def measure(
     *,
     min_support: int = 1,
 ) -> Evaluation:
-    """Compare probabilities (n, n_causes) with the labels of `rows`; `accepted` (n,) tells which types were accepted."""
+    """Compare probabilities (n, n_causes) with the labels of `rows`; `accepted` (n,): was the type accepted."""
     of_types = taxonomy.type_probabilities(probabilities)
     types, causes = best_paths(probabilities, of_types, taxonomy)
     true_types = np.array([taxonomy.type_ids.index(row.type) for row in rows])

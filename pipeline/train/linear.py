@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,19 +17,17 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from pipeline.classify.answer import Level, Thresholds, best_paths
 from pipeline.classify.base import Floats
-from pipeline.classify.calibrate import fit_temperature, probabilities
+from pipeline.classify.calibrate import Calibration
 from pipeline.classify.folder import CARD, FORMAT, LEXICON, tree_of, write_folder
 from pipeline.classify.linear import KIND, Features, LinearClassifier, vectorizers
 from pipeline.corpus import Labelled, load_labelled
 from pipeline.errors import CorpusError
 from pipeline.settings import Settings, resolve
 from pipeline.taxonomy import Taxonomy
-from pipeline.text import Lexicon, Segmenter
+from pipeline.text import Lexicon, Segmenter, normalize
 from pipeline.train.card import model_card
 from pipeline.train.evaluate import Evaluation, measure
 from pipeline.train.thresholds import choose_threshold
-
-_NEVER = -30.0  # log-probability of a cause that has no narrative: never predicted, and no division by zero follows
 
 
 class ThresholdSettings(Settings):
@@ -37,6 +36,7 @@ class ThresholdSettings(Settings):
     type_error: float = Field(gt=0, lt=1)
     cause_error: float = Field(gt=0, lt=1)
     confidence: float = Field(gt=0, lt=1)
+    least_coverage: float = Field(gt=0, le=1)
 
 
 class LinearSettings(Settings):
@@ -48,6 +48,7 @@ class LinearSettings(Settings):
     lexicon: Path
     output: Path
     features: Features
+    description_weight: float = Field(gt=0)
     regularisation: float = Field(gt=0)
     max_iterations: int = Field(ge=1)
     folds: int = Field(ge=2)
@@ -61,7 +62,6 @@ class Trained:
 
     folder: Path
     evaluation: Evaluation
-    temperature: float
     thresholds: Thresholds
     without_narrative: tuple[str, ...]  # ids of causes the corpus says nothing about
 
@@ -77,19 +77,21 @@ def train_linear(settings: LinearSettings, step: Callable[[str], None] = lambda 
     step("reading the corpus")
     rows = [row for row in load_labelled(resolve(settings.corpus), taxonomy) if row.cause is not None]
     labels = np.array([taxonomy.cause_ids.index(row.cause or "") for row in rows], dtype=np.int64)
-    if len(rows) < settings.folds * 2 or len(set(labels.tolist())) < 2:  # noqa: PLR2004
-        raise CorpusError("corpus_too_small", f"{settings.corpus} has {len(rows)} narratives with a cause: too few to learn")
-    learner = _Learner(settings, Segmenter(lexicon), len(taxonomy.causes))
+    if len(rows) < settings.folds * 2 or len(set(labels.tolist())) < 2:
+        raise CorpusError(
+            "corpus_too_small", f"{settings.corpus} has {len(rows)} narratives with a cause: too few to learn"
+        )
+    learner = _Learner(settings, Segmenter(lexicon), taxonomy)
     scores = _cross_validate(learner, rows, labels, step)
-    temperature = fit_temperature(scores, labels)
+    calibration = Calibration.fit(scores, labels, taxonomy.membership)
+    calibrated = calibration.apply(scores, taxonomy.membership)
     step("fitting on all narratives")
     classifier = learner.fit([row.text for row in rows], labels)
-    thresholds = _thresholds(probabilities(scores, temperature), labels, taxonomy, settings.thresholds)
-    evaluation = _evaluation(probabilities(scores, temperature), rows, taxonomy, thresholds.type)
+    thresholds = _thresholds(calibrated, labels, taxonomy, settings.thresholds)
+    evaluation = _evaluation(calibrated, rows, taxonomy, thresholds.type)
     trained = Trained(
         resolve(settings.output),
         evaluation,
-        temperature,
         thresholds,
         tuple(cause for index, cause in enumerate(taxonomy.cause_ids) if index not in set(labels.tolist())),
     )
@@ -100,7 +102,7 @@ def train_linear(settings: LinearSettings, step: Callable[[str], None] = lambda 
         "taxonomy_version": taxonomy.version,
         "tree": tree_of(taxonomy),
         "lexicon_sha256": lexicon.sha256,
-        "temperature": temperature,
+        "calibration": calibration,
         "thresholds": thresholds,
         "trained_on": {
             "rows": len(rows),
@@ -120,31 +122,38 @@ def train_linear(settings: LinearSettings, step: Callable[[str], None] = lambda 
 
 
 class _Learner:
-    """Fits a LinearClassifier on texts and labels (column numbers of the taxonomy)."""
+    """Fits a LinearClassifier on texts and labels (column numbers of the taxonomy).
 
-    def __init__(self, settings: LinearSettings, segmenter: Segmenter, n_causes: int) -> None:
+    What the taxonomy says of each cause (name, definition, cues, scenes) is learned along as one more text per cause.
+    """
+
+    def __init__(self, settings: LinearSettings, segmenter: Segmenter, taxonomy: Taxonomy) -> None:
         self.settings = settings
         self.segmenter = segmenter
-        self.n_causes = n_causes
+        self.descriptions = [
+            normalize("。".join([cause.name, cause.definition, *cause.cues, *cause.scenes]))
+            for cause in taxonomy.causes
+        ]
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64]) -> LinearClassifier:
-        words, characters = vectorizers(self.settings.features, self.segmenter)
-        words.fit(texts)
-        characters.fit(texts)
+        settings, n_causes = self.settings, len(self.descriptions)
+        taught = [*texts, *self.descriptions]
+        weights = np.repeat([1.0, settings.description_weight], [len(texts), n_causes])
+        words, characters = vectorizers(settings.features, self.segmenter)
+        words.fit(taught)
+        characters.fit(taught)
         size = len(words.vocabulary_) + len(characters.vocabulary_)
-        classifier = LinearClassifier(
-            words, characters, np.zeros((size, self.n_causes), np.float32), np.full(self.n_causes, _NEVER)
-        )
+        classifier = LinearClassifier(words, characters, np.zeros((size, n_causes), np.float32), np.zeros(n_causes))
         regression = LogisticRegression(
-            C=self.settings.regularisation, max_iter=self.settings.max_iterations, random_state=self.settings.seed
-        ).fit(classifier.features(texts), labels)
-        known = regression.classes_
-        if len(known) == 2:  # noqa: PLR2004 - scikit-learn keeps one row for two classes
-            classifier.coefficients[:, known[1]] = regression.coef_[0]
-            classifier.intercepts[known] = 0.0, regression.intercept_[0]
+            C=settings.regularisation, max_iter=settings.max_iterations, random_state=settings.seed
+        ).fit(classifier.features(taught), np.concatenate([labels, np.arange(n_causes)]), sample_weight=weights)
+        if n_causes == 2:
+            classifier.coefficients[:, 1], classifier.intercepts[1] = regression.coef_[0], regression.intercept_[0]
         else:
-            classifier.coefficients[:, known] = regression.coef_.T
-            classifier.intercepts[known] = regression.intercept_
+            classifier.coefficients, classifier.intercepts = (
+                regression.coef_.T.astype(np.float32),
+                regression.intercept_,
+            )
         return classifier
 
 
@@ -157,7 +166,7 @@ def _cross_validate(
     kind = StratifiedKFold if rarest >= settings.folds else KFold
     folds = kind(settings.folds, shuffle=True, random_state=settings.seed)
     texts = np.array([row.text for row in rows], dtype=object)
-    scores = np.zeros((len(rows), learner.n_causes))
+    scores = np.zeros((len(rows), len(learner.descriptions)))
     for number, (seen, unseen) in enumerate(folds.split(texts, labels), start=1):
         step(f"cross-validating, fold {number} of {settings.folds}")
         scores[unseen] = learner.fit(texts[seen].tolist(), labels[seen]).scores(texts[unseen].tolist())
@@ -171,13 +180,10 @@ def _thresholds(
     types, causes = (np.array(path) for path in best_paths(calibrated, of_types, taxonomy))
     every = np.arange(len(labels))
     true_types = taxonomy.membership.argmax(axis=1)[labels]
+    choose = partial(choose_threshold, confidence=settings.confidence, least_coverage=settings.least_coverage)
     return Thresholds(
-        type=choose_threshold(
-            of_types[every, types], types == true_types, error=settings.type_error, confidence=settings.confidence
-        ),
-        cause=choose_threshold(
-            calibrated[every, causes], causes == labels, error=settings.cause_error, confidence=settings.confidence
-        ),
+        type=choose(of_types[every, types], types == true_types, error=settings.type_error),
+        cause=choose(calibrated[every, causes], causes == labels, error=settings.cause_error),
     )
 
 

@@ -1,4 +1,4 @@
-"""From which probability on an answer is safe: a bound on the error among accepted answers that holds with confidence."""
+"""From which probability on an answer is safe: a bound on the error among accepted answers."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,31 +7,33 @@ from scipy.stats import beta
 from pipeline.classify.answer import Level
 from pipeline.classify.base import Floats
 
+_STEP = 0.005  # finer thresholds would follow single rows
+
 
 def choose_threshold(
-    probability: Floats, correct: NDArray[np.bool_], *, error: float, confidence: float
+    probability: Floats, correct: NDArray[np.bool_], *, error: float, confidence: float, least_coverage: float
 ) -> Level:
     """Return the lowest probability from which on at most `error` of the accepted answers are wrong.
 
-    `probability` (n,) and `correct` (n,) come from rows the model was not trained on. Thresholds are tested from the
-    strictest down and the first failure ends the search, so that the bound holds for the chosen one with `confidence`
+    `probability` (n,) and `correct` (n,) come from rows the model was not trained on. Thresholds are tested from strict
+    to lenient and the first failure ends the search, so that the bound holds for the chosen one with `confidence`
     (fixed-sequence testing, Angelopoulos et al. 2021, "Learn then Test", arXiv 2110.01052, section 3.2; each test is
-    Clopper and Pearson's exact binomial bound). The search starts where enough rows are accepted for a perfect record
-    to suffice, which depends on no label. The level's threshold is None if even that one fails.
+    Clopper and Pearson's exact binomial bound). The search starts where a share of `least_coverage` of the rows is
+    accepted, which depends on no label: started at a handful of rows, a single slip would end it. The level's
+    threshold is None if already that first test fails.
     """
-    order = np.argsort(-probability, kind="stable")
-    ranked, wrong = probability[order], np.cumsum(~correct[order])
-    # A perfect record of n rows proves the bound when (1 - error)^n <= 1 - confidence.
-    needed = int(np.ceil(np.log(1 - confidence) / np.log(1 - error)))
+    ranked = -np.sort(-probability)
     chosen = Level(threshold=None, error=error, confidence=confidence, rows=0, wrong=0)
-    for threshold in np.unique(np.round(ranked[needed - 1 :], 2))[::-1]:
-        rows = int(np.searchsorted(-ranked, -threshold, side="right"))
-        if rows < needed:
-            continue
-        failures = int(wrong[rows - 1])
-        if upper_bound(failures, rows, confidence) > error:
+    start = int(np.ceil(len(ranked) * least_coverage))
+    if not 0 < start <= len(ranked):
+        return chosen
+    strictest = np.floor(ranked[start - 1] / _STEP) * _STEP
+    for threshold in np.arange(strictest, 0.0, -_STEP):
+        accepted = probability >= threshold
+        rows, wrong = int(accepted.sum()), int((accepted & ~correct).sum())
+        if upper_bound(wrong, rows, confidence) > error:
             break
-        chosen = Level(threshold=float(threshold), error=error, confidence=confidence, rows=rows, wrong=failures)
+        chosen = Level(threshold=round(float(threshold), 3), error=error, confidence=confidence, rows=rows, wrong=wrong)
     return chosen
 
 

@@ -1,0 +1,211 @@
+"""The `gongdan` command: parse, call, print."""
+
+import json
+import logging
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from pipeline import console, taxonomy
+from pipeline.classify.answer import ScoreSettings
+from pipeline.classify.model import Model
+from pipeline.classify.score import score_file
+from pipeline.corpus import load_labelled
+from pipeline.errors import GongdanError
+from pipeline.nightly import NightlySettings, run_night
+from pipeline.settings import CONFIGS, DEFAULT_MODEL, load_settings
+from pipeline.taxonomy import Taxonomy
+from pipeline.text import lexicon, read_narrative
+from pipeline.tickets import Columns, Ticket, count_hint, read_tickets
+from pipeline.train.evaluate import evaluate
+from pipeline.train.linear import LinearSettings, train_linear
+
+_STRICT = 2  # exit status of `score --strict` when rows were rejected
+_LISTED = 10  # tickets named per word by `lexicon check --data`
+
+
+class _Commands(TyperGroup):
+    """Shows an expected error as one line instead of a traceback."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except GongdanError as error:
+            console.err().print(f"[bold red]{error.code}[/]: ", error.message, sep="", highlight=False, soft_wrap=True)
+            raise typer.Exit(error.exit_status) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help="Reads power-utility complaint tickets (95598): type, cause, how sure, and whether a person must look.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+taxonomy_app = typer.Typer(help="The classification tree.", no_args_is_help=True)
+lexicon_app = typer.Typer(help="The segmenter's own words.", no_args_is_help=True)
+app.add_typer(taxonomy_app, name="taxonomy")
+app.add_typer(lexicon_app, name="lexicon")
+
+ModelOption = Annotated[Path, typer.Option("--model", help="A model folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+
+
+@app.command()
+def score(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help=".csv (UTF-8 or GB18030), .xlsx, .parquet or .jsonl.")
+    ],
+    target: Annotated[Path, typer.Option("--output", "-o", help="Where the answers go; the ending says the format.")],
+    model: ModelOption = DEFAULT_MODEL,
+    settings: Annotated[Path, typer.Option("--settings", help="Routing, batch size, processes.")] = CONFIGS
+    / "score.yaml",
+    as_json: JsonOption = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with status 2 if any row was rejected.")] = False,
+) -> None:
+    """Classify a file of tickets.
+
+    Every accepted row gets one row in OUTPUT, in the same order. Rows that cannot be used go to OUTPUT.rejects.csv
+    with their number, a code and what to do. OUTPUT appears only when it is complete.
+
+    Example: gongdan score export.xlsx -o answers.xlsx
+    """
+    chosen = ScoreSettings.load(settings)
+    readable = source.is_file() and source.suffix.lower() != ".xlsx"
+    with console.progress(source.name, count_hint(source) if readable else None) as advance:
+        summary = score_file(source, target, model, chosen, advance=advance)
+    if as_json:
+        _print_json(summary.as_dict())
+    else:
+        console.show_summary(summary, Taxonomy.load())
+    if strict and summary.tally.rejects:
+        raise typer.Exit(_STRICT)
+
+
+@app.command()
+def nightly(
+    config: Annotated[Path, typer.Option(help="What to read, which model, where to keep it.")] = CONFIGS
+    / "nightly.yaml",
+    since: Annotated[
+        datetime | None, typer.Option(help="Leave out tickets accepted before this time.", metavar="DATE")
+    ] = None,
+) -> None:
+    """Score what is new in the inbox and keep it in the database, once per ticket and model.
+
+    Run it as often as you like: a ticket that this model has answered is not answered again.
+    """
+    settings = load_settings(config, NightlySettings)
+    with console.file_progress(count_hint) as begin_file:
+        night = run_night(settings, since=since, begin_file=begin_file)
+    console.show_night(night, Taxonomy.load())
+    for failure in night.failures:
+        console.err().print(f"[bold red]{failure.code}[/]: ", failure.message, sep="", highlight=False, soft_wrap=True)
+    if night.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Option(help="A complete training configuration, see configs/train/.")],
+    output: Annotated[Path | None, typer.Option(help="Write the model here instead of where the config says.")] = None,
+) -> None:
+    """Train a model on labelled narratives and write it as a folder.
+
+    Example: gongdan train --config configs/train/linear.yaml
+    """
+    settings = load_settings(config, LinearSettings)
+    if output is not None:
+        settings = settings.model_copy(update={"output": output.absolute()})
+    with console.steps() as step:
+        trained = train_linear(settings, step)
+    console.show_trained(trained, Taxonomy.load(settings.taxonomy))
+
+
+@app.command(name="evaluate")
+def evaluate_command(
+    data: Annotated[Path, typer.Option(help="Labelled .jsonl or .csv (or a folder of them): id, text, cause or type.")],
+    model: ModelOption = DEFAULT_MODEL,
+    min_support: Annotated[
+        int, typer.Option(min=1, help="Macro-F1 counts the labels that occur at least so often.")
+    ] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a model on labelled narratives.
+
+    Example: gongdan evaluate --data data/corpus --min-support 5
+    """
+    loaded = Model.load(model)
+    evaluation = evaluate(loaded, load_labelled(data, loaded.taxonomy), ScoreSettings.load(), min_support=min_support)
+    if as_json:
+        _print_json({"model": loaded.name, **evaluation.figures()})
+    else:
+        console.show_evaluation(evaluation, loaded.name)
+
+
+@taxonomy_app.command(name="check")
+def taxonomy_check(
+    file: Annotated[Path, typer.Option(help="The tree to check.")] = taxonomy.DEFAULT_PATH,
+) -> None:
+    """Name every fault of a taxonomy file with its line and reason; exit with status 1 if there is any."""
+    problems = taxonomy.check(file)
+    for problem in problems:
+        typer.echo(str(problem))
+    if problems:
+        raise typer.Exit(1)
+    tree = Taxonomy.load(file)
+    typer.echo(f"{file}: {len(tree.types)} types, {len(tree.causes)} causes, version {tree.version}: no fault found")
+
+
+@lexicon_app.command(name="check")
+def lexicon_check(
+    file: Annotated[Path, typer.Option("--lexicon", help="The lexicon to check.")] = lexicon.DEFAULT_PATH,
+    data: Annotated[
+        Path | None, typer.Option(help="Tickets: tell which of them each word makes jieba cut anew.")
+    ] = None,
+) -> None:
+    """Find words that do nothing or do harm; exit with status 1 if there are errors (warnings are for you to judge).
+
+    With --data, list every word that changes how tickets are cut: where it only joins its own parts, and where it
+    breaks its neighbours, with the tickets.
+    """
+    findings = lexicon.check(file)
+    for finding in findings:
+        typer.echo(str(finding))
+    errors = sum(finding.severity == lexicon.ERROR for finding in findings)
+    typer.echo(f"{file}: {errors} errors, {len(findings) - errors} warnings")
+    if errors:
+        raise typer.Exit(1)
+    if data is not None:
+        _show_cut_changes(file, data)
+
+
+def _show_cut_changes(file: Path, data: Path) -> None:
+    entries = read_tickets(data, Columns.load())
+    tickets = (
+        (entry.ticket_id, read_narrative(entry.text, entry.personal).text)
+        for entry in entries
+        if isinstance(entry, Ticket)
+    )
+    changes = lexicon.compare_cuts(lexicon.Lexicon.load(file), tickets)
+    for change in changes:
+        before, after = change.example
+        typer.echo(
+            f"{change.word}: joins its parts in {len(change.joins)} tickets, breaks neighbours in {len(change.breaks)}"
+        )
+        typer.echo(f"    {before} -> {after}")
+        listed = (change.breaks or change.joins)[:_LISTED]
+        typer.echo(f"    {'breaks' if change.breaks else 'joins'}: {' '.join(listed)}")
+    typer.echo(f"{len(changes)} words change how tickets of {data.name} are cut")
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def main() -> None:
+    """Run the command line."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    app()

@@ -1,0 +1,187 @@
+"""What people see on a terminal: progress while it works, tables when it is done."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pipeline.classify.score import Summary
+from pipeline.nightly import Night
+from pipeline.taxonomy import Taxonomy
+from pipeline.tickets.rejects import REASONS
+from pipeline.train.evaluate import Evaluation, LabelScore
+from pipeline.train.linear import Trained
+
+_WORST = 15  # causes listed by `evaluate`: those with the lowest F1
+
+
+def out() -> Console:
+    """Results go to standard output; in a log, tables keep their width and have no colours."""
+    console = Console()
+    return console if console.is_terminal else Console(width=110)
+
+
+def err() -> Console:
+    """Errors and progress go to standard error."""
+    return Console(stderr=True)
+
+
+@contextmanager
+def progress(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal and nothing in a log; yields what is to be told how many rows were done."""
+    console = err()
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with _bar(console) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda rows: bar.advance(task, rows)
+
+
+@contextmanager
+def file_progress(count: Callable[[Path], int | None]) -> Iterator[Callable[[Path], Callable[[int], None]]]:
+    """Show one bar per file; yields a function that begins a file."""
+    console = err()
+    if not console.is_terminal:
+        yield lambda _: lambda _: None
+        return
+    with _bar(console) as bar:
+
+        def begin(path: Path) -> Callable[[int], None]:
+            task = bar.add_task(path.name, total=count(path))
+            return lambda rows: bar.advance(task, rows)
+
+        yield begin
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """Name the step that runs: in place on a terminal, one line each in a log."""
+    console = err()
+    if not console.is_terminal:
+        yield lambda step: console.print(f"{step} ...", highlight=False)
+        return
+    with console.status("starting") as status:
+        yield lambda step: status.update(step)
+
+
+def show_summary(summary: Summary, taxonomy: Taxonomy) -> None:
+    """Show what `gongdan score` did."""
+    tally, console = summary.tally, out()
+    console.print(_types_table(dict(tally.types), taxonomy))
+    if tally.rejects:
+        console.print(_rejects_table(dict(tally.rejects)))
+    rate = f", {tally.scored / summary.seconds:,.0f} a second" if summary.seconds else ""
+    console.print(f"待人工复核 to review: {_share(tally.review, tally.scored)}")
+    console.print(
+        f"{tally.scored} tickets -> {summary.output} ({summary.model}{rate})", highlight=False, soft_wrap=True
+    )
+    console.print(f"{tally.rejects.total()} rejected rows -> {summary.rejects_file}", highlight=False, soft_wrap=True)
+
+
+def show_night(night: Night, taxonomy: Taxonomy) -> None:
+    """Show what a nightly run did, and what the database now holds for its model."""
+    console, holdings = out(), night.holdings
+    console.print(_types_table(holdings.types, taxonomy))
+    if holdings.rejects:
+        console.print(_rejects_table(holdings.rejects))
+    console.print(f"待人工复核 to review: {_share(holdings.routes.get('review', 0), sum(holdings.types.values()))}")
+    before = f", {night.before_since} before --since" if night.before_since else ""
+    console.print(
+        f"{night.files} files, {night.read} rows: {night.scored} scored, {night.known} known already, "
+        f"{night.rejected} rejected{before} ({night.model})",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if not night.scored:
+        console.print("没有新工单 nothing new: every ticket in the inbox was answered before by this model.")
+
+
+def show_evaluation(evaluation: Evaluation, model: str) -> None:
+    """Show figures, the table of types, and the causes that go worst."""
+    console = out()
+    table = Table(title=f"{model}: {evaluation.n} rows", title_justify="left")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name, value in evaluation.figures().items():
+        table.add_row(name, str(value) if isinstance(value, int) else f"{value:.4f}")
+    console.print(table)
+    console.print(_label_table("types", [score for score in evaluation.types if score.support or score.predicted]))
+    worst = sorted((score for score in evaluation.causes if score.support), key=lambda score: score.f1)[:_WORST]
+    console.print(_label_table(f"the {len(worst)} causes with the lowest F1", worst))
+
+
+def show_trained(trained: Trained, taxonomy: Taxonomy) -> None:
+    """Show what training left."""
+    console, evaluation = out(), trained.evaluation
+    console.print(_label_table("cross-validated, by type", [score for score in evaluation.types if score.support]))
+    console.print(
+        f"type accuracy {evaluation.type_accuracy:.3f}, macro-F1 {evaluation.type_macro_f1:.3f}; "
+        f"cause accuracy {evaluation.cause_accuracy:.3f}, macro-F1 {evaluation.cause_macro_f1:.3f}; "
+        f"ECE {evaluation.ece:.3f}; {evaluation.n} narratives",
+        highlight=False,
+    )
+    for name, level in (("type", trained.thresholds.type), ("cause", trained.thresholds.cause)):
+        promise = f"at most {level.error:.0%} wrong with {level.confidence:.0%} confidence"
+        rule = (
+            f"accepted from probability {level.threshold:.3f} on: {promise} ({level.wrong} wrong of {level.rows})"
+            if level.threshold is not None
+            else f"never accepted: no threshold keeps the promise of {promise}; more narratives or a better model may"
+        )
+        console.print(f"{name}: {rule}", highlight=False)
+    if trained.without_narrative:
+        names = "、".join(taxonomy.cause(cause).name for cause in trained.without_narrative)
+        console.print(f"[yellow]no narrative for {len(trained.without_narrative)} causes: {names}")
+    console.print(f"model written to {trained.folder}", highlight=False, soft_wrap=True)
+
+
+def _types_table(types: Mapping[str, int], taxonomy: Taxonomy) -> Table:
+    total = sum(types.values())
+    table = Table(title="工单按类型 tickets by type", title_justify="left")
+    table.add_column("类型 type")
+    table.add_column("件数 tickets", justify="right")
+    table.add_column("占比 share", justify="right")
+    for kind in taxonomy.types:
+        table.add_row(f"{kind.name} {kind.id}", str(types.get(kind.id, 0)), _percent(types.get(kind.id, 0), total))
+    table.add_section()
+    table.add_row("合计 total", str(total), _percent(total, total))
+    return table
+
+
+def _rejects_table(rejects: Mapping[str, int]) -> Table:
+    table = Table(title="未采用的行 rejected rows", title_justify="left")
+    table.add_column("代码 code")
+    table.add_column("行数 rows", justify="right")
+    table.add_column("原因与处理 reason", max_width=72)
+    for code, count in sorted(rejects.items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(code, str(count), REASONS.get(code, ""))
+    return table
+
+
+def _label_table(title: str, scores: list[LabelScore]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("label")
+    for name in ("rows", "predicted", "precision", "recall", "F1"):
+        table.add_column(name, justify="right")
+    for score in scores:
+        figures = (f"{figure:.3f}" for figure in (score.precision, score.recall, score.f1))
+        table.add_row(f"{score.name} {score.id}", str(score.support), str(score.predicted), *figures)
+    return table
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=console,
+    )  # fmt: skip
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} / {whole} 件 ({_percent(part, whole)})"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
