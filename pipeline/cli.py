@@ -9,19 +9,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline import console, taxonomy
-from pipeline.classify.answer import ScoreSettings
-from pipeline.classify.model import Model
-from pipeline.classify.score import score_file
-from pipeline.corpus import load_labelled
+from pipeline import console
 from pipeline.errors import GongdanError
-from pipeline.nightly import NightlySettings, run_night
-from pipeline.settings import CONFIGS, DEFAULT_MODEL, load_settings
-from pipeline.taxonomy import Taxonomy
-from pipeline.text import lexicon, read_narrative
-from pipeline.tickets import Columns, Ticket, count_hint, read_tickets
-from pipeline.train.evaluate import evaluate
-from pipeline.train.linear import LinearSettings, train_linear
+from pipeline.settings import CONFIGS, DEFAULT_MODEL, LEXICON, load_settings, resolve
+
+# What a command needs is imported where it runs: `gongdan --help` should not wait for scikit-learn.
 
 _STRICT = 2  # exit status of `score --strict` when rows were rejected
 _LISTED = 10  # tickets named per word by `lexicon check --data`
@@ -73,6 +65,11 @@ def score(
 
     Example: gongdan score export.xlsx -o answers.xlsx
     """
+    from pipeline.classify.answer import ScoreSettings
+    from pipeline.classify.score import score_file
+    from pipeline.taxonomy import Taxonomy
+    from pipeline.tickets import count_hint
+
     chosen = ScoreSettings.load(settings)
     readable = source.is_file() and source.suffix.lower() != ".xlsx"
     with console.progress(source.name, count_hint(source) if readable else None) as advance:
@@ -97,6 +94,10 @@ def nightly(
 
     Run it as often as you like: a ticket that this model has answered is not answered again.
     """
+    from pipeline.nightly import NightlySettings, run_night
+    from pipeline.taxonomy import Taxonomy
+    from pipeline.tickets import count_hint
+
     settings = load_settings(config, NightlySettings)
     with console.file_progress(count_hint) as begin_file:
         night = run_night(settings, since=since, begin_file=begin_file)
@@ -116,12 +117,15 @@ def train(
 
     Example: gongdan train --config configs/train/linear.yaml
     """
+    from pipeline.taxonomy import Taxonomy
+    from pipeline.train.linear import LinearSettings, train_linear
+
     settings = load_settings(config, LinearSettings)
     if output is not None:
         settings = settings.model_copy(update={"output": output.absolute()})
     with console.steps() as step:
         trained = train_linear(settings, step)
-    console.show_trained(trained, Taxonomy.load(settings.taxonomy))
+    console.show_trained(trained, Taxonomy.load(resolve(settings.taxonomy)))
 
 
 @app.command(name="evaluate")
@@ -137,6 +141,11 @@ def evaluate_command(
 
     Example: gongdan evaluate --data data/corpus --min-support 5
     """
+    from pipeline.classify.answer import ScoreSettings
+    from pipeline.classify.model import Model
+    from pipeline.corpus import load_labelled
+    from pipeline.train.evaluate import evaluate
+
     loaded = Model.load(model)
     evaluation = evaluate(loaded, load_labelled(data, loaded.taxonomy), ScoreSettings.load(), min_support=min_support)
     if as_json:
@@ -147,10 +156,12 @@ def evaluate_command(
 
 @taxonomy_app.command(name="check")
 def taxonomy_check(
-    file: Annotated[Path, typer.Option(help="The tree to check.")] = taxonomy.DEFAULT_PATH,
+    file: Annotated[Path, typer.Option(help="The tree to check.")] = CONFIGS / "taxonomy.yaml",
 ) -> None:
     """Name every fault of a taxonomy file with its line and reason; exit with status 1 if there is any."""
-    problems = taxonomy.check(file)
+    from pipeline.taxonomy import Taxonomy, check
+
+    problems = check(file)
     for problem in problems:
         typer.echo(str(problem))
     if problems:
@@ -161,7 +172,7 @@ def taxonomy_check(
 
 @lexicon_app.command(name="check")
 def lexicon_check(
-    file: Annotated[Path, typer.Option("--lexicon", help="The lexicon to check.")] = lexicon.DEFAULT_PATH,
+    file: Annotated[Path, typer.Option("--lexicon", help="The lexicon to check.")] = LEXICON,
     data: Annotated[
         Path | None, typer.Option(help="Tickets: tell which of them each word makes jieba cut anew.")
     ] = None,
@@ -171,6 +182,8 @@ def lexicon_check(
     With --data, list every word that changes how tickets are cut: where it only joins its own parts, and where it
     breaks its neighbours, with the tickets.
     """
+    from pipeline.text import lexicon
+
     findings = lexicon.check(file)
     for finding in findings:
         typer.echo(str(finding))
@@ -183,6 +196,9 @@ def lexicon_check(
 
 
 def _show_cut_changes(file: Path, data: Path) -> None:
+    from pipeline.text import lexicon, read_narrative
+    from pipeline.tickets import Columns, Ticket, read_tickets
+
     entries = read_tickets(data, Columns.load())
     tickets = (
         (entry.ticket_id, read_narrative(entry.text, entry.personal).text)

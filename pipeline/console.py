@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pipeline.classify.score import Summary
-from pipeline.nightly import Night
-from pipeline.taxonomy import Taxonomy
-from pipeline.tickets.rejects import REASONS
-from pipeline.train.evaluate import Evaluation, LabelScore
-from pipeline.train.linear import Trained
+if TYPE_CHECKING:  # what is shown is made elsewhere; loading it is not this module's business
+    from pipeline.classify.score import Summary
+    from pipeline.nightly import Night
+    from pipeline.taxonomy import Taxonomy
+    from pipeline.train.evaluate import Evaluation, LabelScore
+    from pipeline.train.linear import Trained
 
 _WORST = 15  # causes listed by `evaluate`: those with the lowest F1
 
@@ -68,7 +69,7 @@ def steps() -> Iterator[Callable[[str], None]]:
         yield lambda step: status.update(step)
 
 
-def show_summary(summary: Summary, taxonomy: Taxonomy) -> None:
+def show_summary(summary: "Summary", taxonomy: "Taxonomy") -> None:
     """Show what `gongdan score` did."""
     tally, console = summary.tally, out()
     console.print(_types_table(dict(tally.types), taxonomy))
@@ -82,7 +83,7 @@ def show_summary(summary: Summary, taxonomy: Taxonomy) -> None:
     console.print(f"{tally.rejects.total()} rejected rows -> {summary.rejects_file}", highlight=False, soft_wrap=True)
 
 
-def show_night(night: Night, taxonomy: Taxonomy) -> None:
+def show_night(night: "Night", taxonomy: "Taxonomy") -> None:
     """Show what a nightly run did, and what the database now holds for its model."""
     console, holdings = out(), night.holdings
     console.print(_types_table(holdings.types, taxonomy))
@@ -100,7 +101,7 @@ def show_night(night: Night, taxonomy: Taxonomy) -> None:
         console.print("没有新工单 nothing new: every ticket in the inbox was answered before by this model.")
 
 
-def show_evaluation(evaluation: Evaluation, model: str) -> None:
+def show_evaluation(evaluation: "Evaluation", model: str) -> None:
     """Show figures, the table of types, and the causes that go worst."""
     console = out()
     table = Table(title=f"{model}: {evaluation.n} rows", title_justify="left")
@@ -114,7 +115,7 @@ def show_evaluation(evaluation: Evaluation, model: str) -> None:
     console.print(_label_table(f"the {len(worst)} causes with the lowest F1", worst))
 
 
-def show_trained(trained: Trained, taxonomy: Taxonomy) -> None:
+def show_trained(trained: "Trained", taxonomy: "Taxonomy") -> None:
     """Show what training left."""
     console, evaluation = out(), trained.evaluation
     console.print(_label_table("cross-validated, by type", [score for score in evaluation.types if score.support]))
@@ -138,7 +139,7 @@ def show_trained(trained: Trained, taxonomy: Taxonomy) -> None:
     console.print(f"model written to {trained.folder}", highlight=False, soft_wrap=True)
 
 
-def _types_table(types: Mapping[str, int], taxonomy: Taxonomy) -> Table:
+def _types_table(types: Mapping[str, int], taxonomy: "Taxonomy") -> Table:
     total = sum(types.values())
     table = Table(title="工单按类型 tickets by type", title_justify="left")
     table.add_column("类型 type")
@@ -152,6 +153,8 @@ def _types_table(types: Mapping[str, int], taxonomy: Taxonomy) -> Table:
 
 
 def _rejects_table(rejects: Mapping[str, int]) -> Table:
+    from pipeline.tickets.rejects import REASONS
+
     table = Table(title="未采用的行 rejected rows", title_justify="left")
     table.add_column("代码 code")
     table.add_column("行数 rows", justify="right")
@@ -161,7 +164,7 @@ def _rejects_table(rejects: Mapping[str, int]) -> Table:
     return table
 
 
-def _label_table(title: str, scores: list[LabelScore]) -> Table:
+def _label_table(title: str, scores: "list[LabelScore]") -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("label")
     for name in ("rows", "predicted", "precision", "recall", "F1"):

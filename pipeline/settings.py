@@ -11,6 +11,7 @@ from pipeline.errors import ConfigError
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
 DEFAULT_MODEL = ROOT / "models" / "default"
+LEXICON = Path(__file__).resolve().parent / "text" / "lexicon.txt"
 
 
 class Settings(BaseModel):

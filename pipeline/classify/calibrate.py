@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from pipeline.classify.base import Floats
@@ -57,6 +56,7 @@ def fit_temperature(scores: Floats, labels: Labels) -> float:
 
     The scores must come from rows the classifier was not trained on.
     """
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - only training fits; scoring starts sooner without
 
     def loss(log_temperature: float) -> float:
         likelihood = log_softmax(scores / np.exp(log_temperature), axis=1)

@@ -41,7 +41,7 @@ class Manifest(Settings):
 
 
 def read_manifest(folder: Path) -> tuple[Manifest, str]:
-    """Return the manifest and its sha256 (the model's digest) after checking every file; raises ModelError."""
+    """Return the manifest and the model's digest after checking every file; raises ModelError."""
     path = folder / MANIFEST
     try:
         data = path.read_bytes()
@@ -57,7 +57,14 @@ def read_manifest(folder: Path) -> tuple[Manifest, str]:
     for name, expected in manifest.files.items():
         if not (folder / name).is_file() or _sha256(folder / name) != expected:
             raise ModelError("model_damaged", f"{folder / name} is missing or was altered; restore the folder")
-    return manifest, hashlib.sha256(data).hexdigest()
+    return manifest, digest_of(manifest)
+
+
+def digest_of(manifest: Manifest) -> str:
+    """Return the sha256 of everything an answer depends on: training again on the same corpus gives the same digest."""
+    parts = manifest.model_dump(mode="json", exclude={"made", "trained_on", "metrics"})
+    parts["files"] = {name: sha256 for name, sha256 in parts["files"].items() if name != CARD}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def require_match(manifest: Manifest, folder: Path, taxonomy: Taxonomy, lexicon: Lexicon) -> None:

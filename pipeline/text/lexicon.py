@@ -14,9 +14,9 @@ from pathlib import Path
 import jieba
 
 from pipeline.errors import LexiconError
+from pipeline.settings import LEXICON
 from pipeline.text.normalize import normalize
 
-DEFAULT_PATH = Path(__file__).with_name("lexicon.txt")
 _LINE = re.compile(r"^(?P<word>.+?)(?:[ \t]+(?P<frequency>[0-9]+))?(?:[ \t]+(?P<tag>[a-z]+))?$")
 _FULL_WIDTH = re.compile("[\uff01-\uff5e\u3000]")
 # jieba looks for words only inside runs of these characters (re_han_default and our gaps).
@@ -33,7 +33,7 @@ class Lexicon:
     entries: tuple[tuple[str, int], ...]
 
     @classmethod
-    def load(cls, path: Path = DEFAULT_PATH) -> "Lexicon":
+    def load(cls, path: Path = LEXICON) -> "Lexicon":
         """Read a lexicon; raises LexiconError naming the first line that cannot be used."""
         try:
             data = path.read_bytes()
@@ -78,7 +78,7 @@ class CutChange:
     example: tuple[str, str] = ("", "")  # the cut around the word without and with the lexicon
 
 
-def check(path: Path = DEFAULT_PATH) -> list[Finding]:
+def check(path: Path = LEXICON) -> list[Finding]:
     """Return everything that is wrong or surprising in a lexicon file, in the order of its lines."""
     try:
         data = path.read_bytes()

@@ -108,7 +108,7 @@ def train_linear(settings: LinearSettings, step: Callable[[str], None] = lambda 
             "rows": len(rows),
             "sha256": _corpus_sha256(rows),
             "styles": dict(Counter(row.style for row in rows)),
-            "settings": settings.model_dump(mode="json"),
+            "settings": settings.model_dump(mode="json", exclude={"output"}),
         },
         "metrics": evaluation.figures(),
     }
