@@ -1,7 +1,6 @@
 """What tests share: small trees, small corpora and models made on the spot; nothing comes from a network."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -84,10 +83,3 @@ def small_model(linear_config: Path) -> Path:
 def settings() -> ScoreSettings:
     """The shipped scoring settings, in this process alone."""
     return ScoreSettings.load().model_copy(update={"workers": 1})
-
-
-@pytest.fixture
-def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Run a test inside an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    yield tmp_path

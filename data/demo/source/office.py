@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from places import Household, Region
 from sheets import Row
-from wording import Agent, Call
+from wording import Agent, Call, in_town
 
 from pipeline.taxonomy import Cause, Taxonomy
 
@@ -17,14 +17,17 @@ EXPORTED_AT = datetime(2026, 11, 2, 8, 30)  # noqa: DTZ001 - exports carry local
 HOURS = (2, 1, 1, 1, 1, 1, 4, 14, 28, 42, 54, 74, 46, 36, 40, 46, 56, 78, 60, 92, 58, 36, 18, 6)
 STORMS = {12: 1.8, 13: 2.0, 24: 1.7}  # days of the month with that many times the usual calls
 REMINDERS = 0.07  # share of calls that chase a ticket of before
-RIGHT = 0.91  # share of calls the agent files under the right cause; those out of scope never are
+# Share of calls that agents file under the right cause: nine in ten, outages more easily; none that is out of scope.
+RIGHT, RIGHT_FREQUENT_OUTAGE = 0.87, 0.96
 NO_LEVEL3 = 0.04  # share of tickets whose level 3 was left empty
 TOPIC = 0.7  # share of tickets that open with a bracketed topic
 SUBSTANTIATED = 0.74  # share found 属实 (DOMAIN.md, section 4, Tieling)
 
 # Where agents put a cause by mistake; for causes not listed, a neighbour of the same group.
 CONFUSIONS = {
-    "frequent_outage": ("outage_unjustified", "outage_notice_missing", "voltage_abnormal", "rural_grid_upgrade", "repair_quality"),
+    "frequent_outage": (
+        "outage_unjustified", "outage_notice_missing", "voltage_abnormal", "rural_grid_upgrade", "repair_quality",
+    ),
     "voltage_abnormal": ("frequent_outage", "rural_grid_upgrade", "metering_device"),
     "frequency_abnormal": ("voltage_abnormal",),
     "outage_notice_missing": ("outage_unjustified", "outage_off_plan", "frequent_outage"),
@@ -81,8 +84,9 @@ class Office:
         return self._written(ticket, earlier.ticket_id if earlier else "")
 
     def _ticket(self, cause: str, accepted_at: datetime) -> Ticket:
-        household = self._region.caller()
-        body = self._agent.body(cause, household, accepted_at)
+        narrative = self._agent.narrative(cause)
+        household = self._region.caller(in_town(narrative))
+        body = self._agent.fill(narrative, household, accepted_at)
         return Ticket(self._id(accepted_at), self._taxonomy.cause(cause), body, household, accepted_at, 0)
 
     def _reminder(self, earlier: Ticket, accepted_at: datetime) -> Ticket:
@@ -112,7 +116,8 @@ class Office:
 
     def _filed(self, cause: Cause) -> Cause:
         """Return the cause an agent files a call under: the right one, or one that is easily taken for it."""
-        if cause.type_id != "out_of_scope" and self._rng.random() < RIGHT:
+        right = RIGHT_FREQUENT_OUTAGE if cause.id == "frequent_outage" else RIGHT
+        if cause.type_id != "out_of_scope" and self._rng.random() < right:
             return cause
         siblings = [other.id for other in self._taxonomy.causes_of(cause.type_id) if other.level2_id == cause.level2_id]
         choices = CONFUSIONS.get(cause.id) or [sibling for sibling in siblings if sibling != cause.id]
@@ -144,7 +149,7 @@ class Office:
         }
 
     def _id(self, accepted_at: datetime) -> str:
-        """Number a ticket by its date and the thousandth of the second: in the order of time, as a system would."""
+        """Return an id of the usual shape, date and eight digits, that rises with the time."""
         seconds = (accepted_at - accepted_at.replace(hour=0, minute=0, second=0)).seconds
         return f"{accepted_at:%Y%m%d}{seconds * 1000 + self._rng.randrange(1000):08}"
 

@@ -38,13 +38,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """A customer: contract number (may be unknown), account holder, phones and address."""
+    """A customer: contract number (may be unknown), account holder, phones, address and the part of the place."""
 
     number: str
     name: str
     phone: str
     calling_number: str
     address: str
+    part: str
     place: Place
 
 
@@ -62,11 +63,17 @@ class Region:
             self._add_unit(document[company]["city"], unit)
         self._known: list[Household] = []
 
-    def caller(self) -> Household:
-        """Return the household behind the next call: mostly a new one, sometimes one that called before."""
-        if self._known and self._rng.random() < _CALLS_AGAIN:
-            return self._rng.choice(self._known)
-        household = self._household(self._rng.choices(self._places, self._weights)[0])
+    def caller(self, urban: bool | None = None) -> Household:
+        """Return the household behind the next call, in town or in the country if the call can only come from there.
+
+        It is mostly a new one, sometimes one that called before.
+        """
+        known = [household for household in self._known if urban in (None, household.place.urban)]
+        if known and self._rng.random() < _CALLS_AGAIN:
+            return self._rng.choice(known)
+        while urban not in (None, (place := self._rng.choices(self._places, self._weights)[0]).urban):
+            pass
+        household = self._household(place)
         self._known.append(household)
         return household
 
@@ -87,22 +94,23 @@ class Region:
         name = rng.choice(self._surnames) + rng.choice(self._given)
         phone = self._phone()
         calling = self._phone() if rng.random() < _OTHER_PHONE else phone
-        return Household(number, name, phone, calling, self._address(place), place)
+        part = f"{rng.randint(1, 18)}栋" if place.urban else f"{rng.choice(_GROUPS)}组"
+        return Household(number, name, phone, calling, self._address(place, part), part, place)
 
     def _phone(self) -> str:
         return self._rng.choice(_SEGMENTS) + f"{self._rng.randrange(10**8):08}"
 
-    def _address(self, place: Place) -> str:
+    def _address(self, place: Place, part: str) -> str:
         rng, head = self._rng, f"{place.city}{place.county}{place.within}"
         if place.urban:
-            door = f"{rng.randint(1, 18)}栋{rng.randint(1, 4)}单元{rng.randint(1, 18)}0{rng.randint(1, 4)}室"
-            return f"{head}{rng.randint(1, 320)}号{place.name}{door}"
-        return f"{head}{place.name}{rng.choice(_GROUPS)}组{rng.randint(1, 96)}号"
+            door = f"{rng.randint(1, 4)}单元{rng.randint(1, 18)}0{rng.randint(1, 4)}室"
+            return f"{head}{rng.randint(1, 320)}号{place.name}{part}{door}"
+        return f"{head}{place.name}{part}{rng.randint(1, 96)}号"
 
 
-def mention(place: Place, rng: random.Random) -> str:
-    """Return the place as a caller names it: more or less exactly."""
-    part = f"{rng.randint(1, 18)}栋" if place.urban else f"{rng.choice(_GROUPS)}组"
+def mention(household: Household, rng: random.Random) -> str:
+    """Return where a household is as a caller says it: more or less exactly."""
+    place, part = household.place, household.part
     return rng.choice(
         (
             place.name,

@@ -68,7 +68,7 @@ def _same_zip(book: Workbook) -> bytes:
             entry = zipfile.ZipInfo(name, _ZIP_TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # else it depends on the machine
-            target.writestr(entry, source.read(name))
+            target.writestr(entry, source.read(name), compresslevel=9)
     return packed.getvalue()
 
 

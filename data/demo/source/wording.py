@@ -6,74 +6,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import opencc
+import yaml
 from places import Household, mention
 
-_OPENERS = (
-    "客户来电反映，", "客户来电反映，", "客户来电反映：", "客户反映，", "客户反映", "客户来电称，", "客户{姓名}反映，",
-    "客户{姓名}来电反映，", "诉求人来电反映，", "诉求人反映：", "来电人反映，", "客户致电95598反映，", "客户来电投诉，",
-    "客户来电投诉：", "用户来电反映，", "{称呼}来电反映，", "{称呼}反映：", "客户{称呼}称，", "市长热线转办，诉求人反映：",
-    "客户通过网上国网留言反映，", "客户来电表示，", "客户来电表示不满，", "",
-)  # fmt: skip
-# For narratives that begin with 客户 themselves.
-_SHORT_OPENERS = (
-    "",
-    "",
-    "来电反映，",
-    "来电反映：",
-    "诉求人来电反映，",
-    "接客户来电，",
-    "投诉：",
-    "来电人{姓名}反映，",
-)
-_AGAIN_OPENERS = (
-    "【客户催办】前期工单：{工单}，客户再次来电反映，", "【客户催办】前期工单：{工单}，客户再次来电，",
-    "前期工单：{工单}，客户再次来电反映，", "客户再次来电，前期工单号{工单}，称", "前期工单{工单}至今无人联系，客户再次反映，",
-    "客户{姓名}第二次来电（前期工单：{工单}），", "【客户催办】客户催办工单{工单}，",
-)  # fmt: skip
-_OWN_OPENERS = {
-    "enquiry": ("客户来电咨询，", "客户咨询：", "客户咨询，"),
-    "fault_report": ("客户来电报修，", "客户来电反映，", "客户报修："),
-    "suggestion": ("客户来电，", "客户来电提出，", ""),
-    "praise": ("客户来电，", "来电人{姓名}，", ""),
-    "integrity_report": ("客户来电，", "来电人，", ""),
-    "unrelated": ("", "客户来电，"),
-}
-_CLOSERS = (
-    "请尽快联系客户核实处理。", "请尽快处理。", "请处理。", "要求工作人员尽快联系处理。", "要求供电公司尽快处理并回复。",
-    "要求核实并给予合理解释，请尽快联系客户。", "请相关部门核实处理，谢谢！", "请核实并及时答复客户。", "望尽快核实解决。",
-    "客户要求尽快给予明确答复。", "客户要求24小时内联系。", "现客户要求投诉，请尽快核实处理。", "客户对此非常不满，要求尽快解决。",
-    "客户要求相关负责人回电说明情况。", "请贵单位核实后联系客户处理。", "请尽快安排人员处理", "客户情绪激动，请优先联系。", "",
-)  # fmt: skip
-_TYPE_CLOSERS = {
-    "power_quality": ("要求查明原因并彻底整改。", "要求尽快解决用电问题，恢复正常用电。", "要求给出根治的办法和时间。"),
-    "business": ("要求核实后给出书面说明。", "要求尽快办结并告知结果。", "要求更正并告知处理依据。"),
-    "service": ("要求当事人道歉并规范服务。", "要求对相关人员进行处理。", "要求加强人员管理，改进服务。"),
-    "outage": ("要求说明原因并尽快处理。", "要求今后按规定办理，并给个说法。"),
-    "grid_construction": ("要求到现场查看并尽快整改。", "要求给出整改时间。"),
-    "out_of_scope": ("请知悉。", "请联系客户解答。", "请核实。", ""),
-}
-_CHECKED = (
-    "经系统查询无停电信息。", "坐席已安抚解释，客户不接受。", "经核实系统内无相关记录，客户不认可。", "已向客户致歉并解释，客户仍要求反映。",
-    "坐席已解释，客户不认可，坚持要求投诉。", "客户表示已拍照留存。", "客户称左右邻居均可作证。", "坐席建议等待处理，客户不同意。",
-)  # fmt: skip
-_CONTACTS = (
-    "联系人：{姓名}，电话：{电话}。", "联系电话{电话}。", "户号：{户号}。", "户号{户号}，户名{姓名}。", "地址：{地址}。",
-    "客户地址为{地址}，联系电话：{电话}。", "户号为{户号}，请拨打{电话}联系。", "联系人{称呼}，手机{电话}，地址：{地址}。",
-)  # fmt: skip
-_PREFIX_TAGS = ("客户要求加急", "应急受理", "补充信息", "诉求升级", "营销类", "预付费")
-# Other words for the same, so that two calls about one thing do not read alike; none changes the cause.
-_SYNONYMS = (
-    ("坐席", "座席"), ("客户称", "客户表示"), ("供电公司", "电力公司"), ("近两个月", "这两个月"), ("抢修人员", "抢修师傅"),
-    ("不认可", "不予认可"), ("每次", "每回"), ("一直", "始终"), ("答复", "回复"), ("左右邻居", "隔壁邻居"), ("多次报修", "反复报修"),
-)  # fmt: skip
-_TYPOS = (
-    ("停电", "停店"), ("抄表", "超表"), ("标准", "标注"), ("反映", "反应"), ("电费", "电废"), ("报修", "保修"),
-    ("增容", "增荣"), ("台区", "台去"), ("电压", "电呀"), ("频繁", "频烦"), ("处理", "处里"), ("抢修", "强修"), ("客户", "客服"),
-)  # fmt: skip
+_PHRASES = yaml.safe_load(Path(__file__).with_name("phrases.yaml").read_text(encoding="utf-8"))
 _WIDE = str.maketrans("0123456789，。：；", "０１２３４５６７８９,.:;")
 _SINCE = re.compile(r"\{日期\}(?:以来|起|至今|之后|开始|算起|接电|受理|已交|已提交|就递了|当天|前后)")
+_DATED = re.compile("月[0-9]|最近|连续|接连|一天|天天|每|逢")
+_TOWN = re.compile(
+    "楼[里栋盘上梯]|栋楼|住宅楼|小区|物业|电梯|车位|地库|单元|商场|商铺|街道|业主|门面|高层|网吧|产业园|人行道"
+)
+_COUNTRY = re.compile(
+    "村里|村干部|自然村|村电工|村东|田|鱼塘|大棚|养[殖鸡猪]|茶叶|机井|井里|农网|菜地|孵化|抽水|树林|小水电|全组"
+)
 _TRADITIONAL, _OTHER_NOISE = 0.005, 0.09
 
 
@@ -90,6 +38,12 @@ class Call:
     earlier_id: str = ""
 
 
+def in_town(narrative: str) -> bool | None:
+    """Tell whether a narrative can only play in town (True) or in the country (False)."""
+    town, country = _TOWN.search(narrative) is not None, _COUNTRY.search(narrative) is not None
+    return None if town == country else town
+
+
 class Agent:
     """Words calls; the part below the topic is never the same twice."""
 
@@ -102,13 +56,16 @@ class Agent:
         self._written: set[str] = set()
         self._traditional = opencc.OpenCC("s2t")
 
-    def body(self, cause: str, household: Household, accepted_at: datetime) -> str:
-        """Return a narrative of a cause, its slots filled."""
-        text = next(self._bodies[cause])
+    def narrative(self, cause: str) -> str:
+        """Return the next narrative of a cause, its slots still open."""
+        return next(self._bodies[cause])
+
+    def fill(self, text: str, household: Household, accepted_at: datetime) -> str:
+        """Return a narrative with its slots filled, and with other words here and there."""
         since = _SINCE.search(text) is not None
         text = text.replace("{日期}", self._date(accepted_at, (18, 45) if since else (1, 8)))
-        text = text.replace("{地点}", mention(household.place, self._rng))
-        for word, other in _SYNONYMS:
+        text = text.replace("{地点}", mention(household, self._rng))
+        for word, other in _PHRASES["synonyms"]:
             if self._rng.random() < 0.2:
                 text = text.replace(word, other, 1)
         return text
@@ -123,23 +80,24 @@ class Agent:
     def _narrative(self, call: Call) -> str:
         parts = [self._opener(call), call.body]
         routine = call.type_id != "out_of_scope"
-        if routine and call.cause == "frequent_outage" and self._rng.random() < 0.2:
+        if call.cause == "frequent_outage" and not _DATED.search(call.body) and self._rng.random() < 0.35:
             parts.append(self._recent_outages(call.accepted_at))
         if routine and not re.search("坐席|座席|系统", call.body) and self._rng.random() < 0.35:
-            parts.append(self._rng.choice(_CHECKED))
+            network = call.type_id in ("power_quality", "outage")
+            parts.append(self._rng.choice(_PHRASES["checked"] + (_PHRASES["checked_network"] if network else [])))
         if self._rng.random() < 0.28:
-            parts.append(self._with_person(self._rng.choice(_CONTACTS), call))
-        own = _TYPE_CLOSERS[call.type_id]
-        parts.append(self._rng.choice(own if not routine or self._rng.random() < 0.35 else _CLOSERS))
+            parts.append(self._with_person(self._rng.choice(_PHRASES["contacts"]), call))
+        own = _PHRASES["type_closers"][call.type_id]
+        parts.append(self._rng.choice(own if not routine or self._rng.random() < 0.35 else _PHRASES["closers"]))
         return "".join(parts)
 
     def _opener(self, call: Call) -> str:
         if call.earlier_id:
-            choices: Sequence[str] = _AGAIN_OPENERS
+            choices: Sequence[str] = _PHRASES["again_openers"]
         elif call.body.startswith(("客户", "本工单")):
-            choices = _SHORT_OPENERS if call.body.startswith("客户") else ("",)
+            choices = _PHRASES["short_openers"] if call.body.startswith("客户") else ("",)
         else:
-            choices = _OWN_OPENERS.get(call.cause, _OPENERS)
+            choices = _PHRASES["own_openers"].get(call.cause, _PHRASES["openers"])
         return self._with_person(self._rng.choice(choices), call)
 
     def _with_person(self, text: str, call: Call) -> str:
@@ -175,7 +133,7 @@ class Agent:
         if draw < 0.06:
             return f"[{topic}]"
         if draw < 0.12:
-            return f"【{self._rng.choice(_PREFIX_TAGS)}】【{topic}】"
+            return f"【{self._rng.choice(_PHRASES['prefix_tags'])}】【{topic}】"
         return f"【{topic}】"
 
     def _slip(self, text: str) -> str:
@@ -220,5 +178,5 @@ def _entity(text: str, rng: random.Random) -> str:
 
 
 def _typo(text: str, rng: random.Random) -> str:
-    right, wrong = rng.choice([pair for pair in _TYPOS if pair[0] in text] or [("，", "，，")])
+    right, wrong = rng.choice([pair for pair in _PHRASES["typos"] if pair[0] in text] or [("，", "，，")])
     return text.replace(right, wrong, 1)
