@@ -145,7 +145,7 @@ class Store:
 
             def count(column: sa.Column[Any], condition: sa.ColumnElement[bool]) -> dict[str, int]:
                 query = sa.select(column, sa.func.count()).where(condition).group_by(column)
-                return dict(connection.execute(query).tuples())
+                return dict(connection.execute(query).all())
 
             return Holdings(
                 types=count(predictions.c.type, mine),

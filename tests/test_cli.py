@@ -1,0 +1,128 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from pipeline.cli import app
+from pipeline.settings import ROOT
+
+
+def _run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def tickets(tmp_path: Path) -> Path:
+    path = tmp_path / "in.csv"
+    path.write_text("工单编号,受理内容\nA1,近两个月停电五次\nA2,\nA3,收费员态度恶劣\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("command", [[], ["score"], ["nightly"], ["train"], ["evaluate"], ["taxonomy"], ["lexicon"]])
+def test_help_is_there_for_every_command(command: list[str]) -> None:
+    result = _run(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage" in result.output
+
+
+def test_score_prints_a_table_and_writes_both_files(tickets: Path, tmp_path: Path) -> None:
+    result = _run("score", tickets, "-o", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.output
+    assert "供电质量投诉" in result.output
+    assert "missing_text" in result.output
+    assert "2 tickets" in result.output
+    assert (tmp_path / "out.csv").exists()
+    assert (tmp_path / "out.csv.rejects.csv").exists()
+
+
+def test_score_json_is_one_object_and_nothing_else(tickets: Path, tmp_path: Path) -> None:
+    summary = json.loads(_run("score", tickets, "-o", tmp_path / "out.csv", "--json").stdout)
+    assert (summary["read"], summary["scored"], summary["rejects"]) == (3, 2, {"missing_text": 1})
+
+
+def test_strict_exits_with_two_when_rows_were_rejected_and_with_zero_when_none_was(
+    tickets: Path, tmp_path: Path
+) -> None:
+    assert _run("score", tickets, "-o", tmp_path / "out.csv", "--strict").exit_code == 2
+    tickets.write_text("工单编号,受理内容\nA1,近两个月停电五次\n", encoding="utf-8")
+    assert _run("score", tickets, "-o", tmp_path / "out.csv", "--strict").exit_code == 0
+
+
+def test_an_expected_error_is_one_line_with_its_code_and_status_one(tmp_path: Path) -> None:
+    result = _run("score", tmp_path / "none.csv", "-o", tmp_path / "out.csv")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("file_missing: 找不到文件")
+    assert len(result.stderr.splitlines()) == 1
+    result = _run("score", tmp_path / "none.csv", "-o", tmp_path / "out.csv", "--model", tmp_path)
+    assert result.stderr.startswith("model_missing")
+
+
+def test_no_progress_bar_in_a_log(tickets: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "score", str(tickets), "-o", str(tmp_path / "out.csv")],
+        cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout
+
+
+def test_train_and_evaluate_work_on_any_two_level_tree(linear_config: Path, small_corpus: Path, tmp_path: Path) -> None:
+    result = _run("train", "--config", linear_config, "--output", tmp_path / "model")
+    assert result.exit_code == 0, result.output
+    assert "model written to" in result.output
+    # The shipped taxonomy is not the one this model was made for.
+    refused = _run("evaluate", "--data", small_corpus, "--model", tmp_path / "model")
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("model_taxonomy")
+
+
+def test_evaluate_prints_the_figures_of_the_contract(tmp_path: Path) -> None:
+    rows = [
+        {"id": "1", "text": "近两个月停电五次", "cause": "frequent_outage"},
+        {"id": "2", "text": "态度差", "type": "service"},
+    ]
+    data = tmp_path / "labelled.jsonl"
+    data.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
+    figures = json.loads(_run("evaluate", "--data", data, "--json").stdout)
+    contract = {"n", "type_macro_f1", "type_accuracy", "cause_macro_f1", "cause_accuracy", "ece", "coverage"}
+    assert contract <= set(figures)
+    assert (figures["n"], figures["n_cause"]) == (2, 1)
+    assert "type_accuracy" in _run("evaluate", "--data", data, "--min-support", "1").output
+
+
+def test_taxonomy_check_names_file_line_and_reason(tmp_path: Path) -> None:
+    assert _run("taxonomy", "check").exit_code == 0
+    broken = tmp_path / "tree.yaml"
+    broken.write_text('version: "1"\ntypes:\n- id: a\n  zh: 甲\n  causes:\n  - {id: b}\n', encoding="utf-8")
+    result = _run("taxonomy", "check", "--file", broken)
+    assert result.exit_code == 1
+    assert f"{broken}:6: missing_name: cause 'b' has no name; add `zh`" in result.output
+
+
+def test_lexicon_check_names_errors_and_the_tickets_a_word_cuts_anew(tmp_path: Path, tickets: Path) -> None:
+    assert _run("lexicon", "check").exit_code == 0
+    lexicon = tmp_path / "lexicon.txt"
+    lexicon.write_text("月停电 100000\n", encoding="utf-8")
+    result = _run("lexicon", "check", "--lexicon", lexicon, "--data", tickets)
+    assert result.exit_code == 0
+    assert "月停电" in result.output
+    assert "A1" in result.output
+    lexicon.write_text("台区 1\n", encoding="utf-8")
+    result = _run("lexicon", "check", "--lexicon", lexicon)
+    assert (result.exit_code, "too_rare" in result.output) == (1, True)
+
+
+def test_nightly_runs_over_the_demo_once_and_then_finds_nothing_new(tmp_path: Path) -> None:
+    config = tmp_path / "nightly.yaml"
+    text = (ROOT / "configs" / "nightly.yaml").read_text(encoding="utf-8")
+    config.write_text(text.replace("sqlite:///var/gongdan.db", f"sqlite:///{tmp_path}/n.db"), encoding="utf-8")
+    first, second = _run("nightly", "--config", config), _run("nightly", "--config", config)
+    assert first.exit_code == second.exit_code == 0, first.output
+    assert "nothing new" not in first.output
+    assert "nothing new" in second.output
+    assert "待人工复核" in first.output
+    table = first.output[: first.output.index("2 files")]
+    assert second.output.startswith(table)
