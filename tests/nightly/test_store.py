@@ -24,7 +24,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def _prediction(ticket_id: str, run_id: int, **changes: object) -> dict[str, Any]:
     return {
         "ticket_id": ticket_id, "content_sha256": "c", "model_digest": "d", "taxonomy_version": "1", "run_id": run_id,
-        "source": "a.csv", "row": 2, "accepted_at": datetime(2026, 11, 1), "fields": {}, "topic": "", "narrative": "停电",
+        "source": "a.csv", "row": 2, "accepted_at": datetime(2026, 11, 1), "fields": {}, "topic": "",
+        "narrative": "停电",
         "type": "power_quality", "cause": "frequent_outage", "type_probability": 0.9, "cause_probability": 0.8,
         "answer": "type", "route": "auto", "reasons": [], "alternatives": [],
     } | changes  # fmt: skip

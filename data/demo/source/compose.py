@@ -1,6 +1,6 @@
 """Compose the demo export again: about 2,000 invented complaint tickets of two companies, the same bytes each time.
 
-Shares of types and hours follow one province's month as an article reports it (DOMAIN.md, section 4, seed 003 b); the
+Shares of types and hours follow one province's month as an article on complaint analysis reports it; the
 narratives are in narratives_*.jsonl beside this file, the geography in places.yaml. Some rows are bad on purpose, so
 that a first run shows what the reader does with them.
 """
@@ -59,15 +59,15 @@ BLANK_AFTER = (57, 411)  # rows below which a blank one follows
 QUOTED_EVERY = 18  # of so many texts of the .csv with speech, one holds commas, quotes and line breaks
 
 
-def main() -> None:
-    """Write both files and say how many rows each has."""
+def main(folder: Path = HERE.parent) -> None:
+    """Write both files into a folder and say how many rows each has."""
     taxonomy, narratives, rng = Taxonomy.load(), _narratives(), random.Random(SEED)
     agent = Agent(narratives, rng)
     for company, count in ROWS.items():
         causes = _causes(count, narratives, taxonomy)
         rng.shuffle(causes)
         rows = Office(company, taxonomy, agent, rng).rows(causes)
-        path = HERE.parent / f"{company}投诉工单"
+        path = folder / f"{company}投诉工单"
         if company == XLSX_COMPANY:
             path = path.with_suffix(".xlsx")
             write_xlsx(

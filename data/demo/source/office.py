@@ -21,7 +21,7 @@ REMINDERS = 0.07  # share of calls that chase a ticket of before
 RIGHT, RIGHT_FREQUENT_OUTAGE = 0.87, 0.96
 NO_LEVEL3 = 0.04  # share of tickets whose level 3 was left empty
 TOPIC = 0.7  # share of tickets that open with a bracketed topic
-SUBSTANTIATED = 0.74  # share found 属实 (DOMAIN.md, section 4, Tieling)
+SUBSTANTIATED = 0.74  # share found 属实 in a city's published tickets, January to October 2021
 
 # Where agents put a cause by mistake; for causes not listed, a neighbour of the same group.
 CONFUSIONS = {
