@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from pipeline.settings import CONFIGS
 DEFAULT_PATH = CONFIGS / "taxonomy.yaml"
 OUT_OF_SCOPE = "out_of_scope"  # the id of the type that holds what is no complaint about the utility
 ID_PATTERN = re.compile(r"[a-z][a-z0-9_]*")
+SECTIONS = ("gallup_indicators", "service_themes", "customer_needs", "departments")
 LINE = "__line__"  # the key under which the loader keeps a mapping's line number
 
 
@@ -205,6 +206,8 @@ def _read(path: Path) -> tuple[dict[str, Any], list[Problem]]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         return {}, [Problem(str(path), line, "not_yaml", f"{error.problem}; mend the indentation or quoting there")]
+    except yaml.YAMLError as error:  # a character that no YAML file may hold
+        return {}, [Problem(str(path), 0, "not_yaml", str(error))]
     if not isinstance(document, dict):
         return {}, [Problem(str(path), 1, "not_yaml", "the file must hold a mapping with `version` and `types`")]
     return document, []
@@ -239,7 +242,9 @@ class _Checker:
         self.path = str(path)
         self.problems: list[Problem] = []
         self.seen: dict[str, int] = {}
+        self.cause_ids: list[Any] = []
         self.names: dict[str, tuple[str, int]] = {}
+        self.type_names: dict[str, tuple[str, int]] = {}
         self.document: dict[str, Any] = {}
 
     def check(self, document: dict[str, Any]) -> list[Problem]:
@@ -247,26 +252,33 @@ class _Checker:
         self.document = document
         if not document.get("version"):
             self._note(document, "no_version", '`version` is missing; name the edition, for example "2026.11"')
-        types = document.get("types") or []
+        for section in SECTIONS:
+            if not isinstance(document.get(section) or {}, dict):
+                self._note(document, "bad_shape", f"`{section}` must be a mapping of ids to names")
+        types = self._mappings(document, "types")
         if not types:
             self._note(document, "no_types", "`types` is missing or empty")
         for kind in types:
             self._type(kind)
-        for rule in document.get("boundary_rules") or []:
-            self._rule(rule, {kind.get("id") for kind in types})
+        for rule in self._mappings(document, "boundary_rules"):
+            self._rule(rule, [kind.get("id") for kind in types])
         return sorted(self.problems, key=lambda problem: problem.line)
 
     def _type(self, kind: dict[str, Any]) -> None:
         self._node(kind, "type", self.TYPE_KEYS)
         self._reference(kind, "owner", "departments")
-        for group in kind.get("level2") or []:
+        self._names_once(kind, [kind.get("id"), kind.get("zh")], self.type_names)
+        causes: list[dict[str, Any]] = []
+        for group in self._mappings(kind, "level2"):
             self._node(group, "level-2 group", self.LEVEL2_KEYS)
-            if not group.get("level3"):
+            below = self._mappings(group, "level3")
+            if not below:
                 self._note(group, "no_causes", f"group {group.get('id')!r} has no causes under `level3`")
-        causes = _causes_below(kind)
+            causes += below
+        causes += self._mappings(kind, "causes")
         if not causes:
             self._note(kind, "no_causes", f"type {kind.get('id')!r} has no causes")
-        for _, cause in causes:
+        for cause in causes:
             self._cause(cause)
 
     def _cause(self, cause: dict[str, Any]) -> None:
@@ -274,17 +286,22 @@ class _Checker:
         self._reference(cause, "department", "departments")
         self._reference(cause, "theme", "service_themes")
         self._reference(cause, "gallup", "gallup_indicators")
-        for name in [cause.get("zh"), *(cause.get("alias") or [])]:
-            known = self.names.setdefault(_fold(str(name)), (str(cause.get("id")), cause[LINE])) if name else None
-            if known and known[0] != cause.get("id"):
-                self._note(cause, "duplicate_name", f"name {name!r} already names {known[0]!r} (line {known[1]})")
+        self._names_once(cause, [cause.get("id"), cause.get("zh"), *_listed(cause.get("alias"))], self.names)
+        self.cause_ids.append(cause.get("id"))
 
-    def _rule(self, rule: dict[str, Any], type_ids: set[Any]) -> None:
+    def _names_once(self, node: dict[str, Any], names: list[Any], taken: dict[str, tuple[str, int]]) -> None:
+        """Note a name by which another node of the same kind is found already."""
+        for name in names:
+            known = taken.setdefault(_fold(str(name)), (str(node.get("id")), node[LINE])) if name else None
+            if known and known[0] != str(node.get("id")):
+                self._note(node, "duplicate_name", f"name {name!r} already names {known[0]!r} (line {known[1]})")
+
+    def _rule(self, rule: dict[str, Any], type_ids: list[Any]) -> None:
         self._unknown_keys(rule, "boundary rule", self.RULE_KEYS)
         if not rule.get("when"):
             self._note(rule, "missing_name", "boundary rule without `when`")
-        for target in rule.get("to") or []:
-            if target not in self.seen:
+        for target in _listed(rule.get("to")):
+            if target not in self.cause_ids:
                 self._note(rule, "unknown_reference", f"boundary rule leads to {target!r}, which is no cause")
         if rule.get("not") is not None and rule["not"] not in type_ids:
             self._note(rule, "unknown_reference", f"boundary rule excludes {rule['not']!r}, which is no type")
@@ -307,11 +324,18 @@ class _Checker:
             self._note(node, "unknown_key", f"{kind} has an unknown key {key!r}; known are {', '.join(sorted(keys))}")
 
     def _reference(self, node: dict[str, Any], key: str, section: str) -> None:
-        values = node.get(key)
-        known = set(self.document.get(section) or {}) - {LINE}
-        for value in values if isinstance(values, list) else [values]:
-            if value is not None and value not in known:
+        known = [name for name in self.document.get(section) or {} if name != LINE]
+        for value in _listed(node.get(key)):
+            if value not in known:
                 self._note(node, "unknown_reference", f"{key} {value!r} of {node.get('id')!r} is not in `{section}`")
+
+    def _mappings(self, node: dict[str, Any], key: str) -> list[dict[str, Any]]:
+        """Return the nodes listed under a key; whatever is no node is noted and left out."""
+        items = node.get(key) or []
+        nodes = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+        if not isinstance(items, list) or len(nodes) < len(items):
+            self._note(node, "bad_shape", f"`{key}` must be a list of mappings: `- {{id: ..., zh: ...}}`")
+        return nodes
 
     def _note(self, node: dict[str, Any], code: str, message: str) -> None:
         self.problems.append(Problem(self.path, node.get(LINE, 1), code, message))
@@ -344,7 +368,7 @@ def _build(document: dict[str, Any], sha256: str) -> Taxonomy:
         ),
         **{
             section: {key: name for key, name in (document.get(section) or {}).items() if key != LINE}
-            for section in ("gallup_indicators", "service_themes", "customer_needs", "departments")
+            for section in SECTIONS
         },
     )
 
@@ -371,8 +395,15 @@ def _cause(kind: dict[str, Any], group: dict[str, Any], node: dict[str, Any]) ->
     )
 
 
-def _strings(values: Iterable[Any] | None) -> tuple[str, ...]:
-    return tuple(str(value) for value in values or ())
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - whatever YAML holds
+    """Return a list of what stands for a list: nothing, one value, or several."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _strings(value: Any) -> tuple[str, ...]:  # noqa: ANN401
+    return tuple(str(item) for item in _listed(value))
 
 
 def _fold(name: str) -> str:

@@ -42,7 +42,7 @@ def load_labelled(path: Path, taxonomy: Taxonomy, columns: Columns | None = None
     Raises CorpusError that lists the rows with missing or unknown labels, FileError if a file cannot be read at all.
     """
     columns = (columns or Columns.load()).extended(_LABELS)
-    files = sorted(file for file in path.iterdir() if file.suffix in (".jsonl", ".csv")) if path.is_dir() else [path]
+    files = _files(path) if path.is_dir() else [path]
     if not files:
         raise CorpusError("corpus_empty", f"{path} holds no .jsonl or .csv file")
     faults: list[str] = []
@@ -53,6 +53,10 @@ def load_labelled(path: Path, taxonomy: Taxonomy, columns: Columns | None = None
     if not rows:
         raise CorpusError("corpus_empty", f"{path} holds no labelled narrative")
     return rows
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in (".jsonl", ".csv"))
 
 
 def _rows(path: Path, columns: Columns, taxonomy: Taxonomy, faults: list[str]) -> Iterator[Labelled]:

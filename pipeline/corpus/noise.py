@@ -11,8 +11,12 @@ from functools import lru_cache
 
 import opencc
 
-# Slips of pinyin input methods that were seen in real tags, both ways round.
-_SLIPS = ("待戴带代", "量联", "荣容", "准注", "家价", "顾故", "宜已", "撤撒", "做作", "在再", "的地得", "电店", "抄超")
+from pipeline.text.lexicon import common_characters
+
+# Characters that a pinyin input method offers for one another: the same sound, and common enough to be picked.
+_COMMON = 3000
+# Slips that were seen in real tags and are not of the same sound to the letter (收费标注, 电联异常).
+_SEEN = ("准注", "量联", "撤撒")
 _TOPICS = (
     "频繁停电",
     "服务态度",
@@ -38,7 +42,7 @@ _TAILS = (
 class Noise:
     """How often each defect occurs: per character, or per narrative."""
 
-    slip: float = 0.015  # per character that has a known slip
+    slip: float = 0.015  # per character: another of the same sound was picked
     dropped: float = 0.0025  # per character
     doubled: float = 0.0025  # per character
     full_width: float = 0.03  # per ASCII character: typed with the input method left on
@@ -82,7 +86,7 @@ def _character(character: str, source: random.Random, noise: Noise) -> str:
             if "!" <= character <= "~" and source.random() < noise.full_width
             else character
         )
-    if (others := _slips().get(character)) and source.random() < noise.slip:
+    if source.random() < noise.slip and (others := homophones(character)):
         return source.choice(others)
     return character
 
@@ -116,9 +120,29 @@ def _with_topic(broken: float) -> Callable[[str, random.Random], str]:
     return change
 
 
+def homophones(character: str) -> str:
+    """Return the common characters that sound alike, the commonest first, without regard to tone; '' if there is none.
+
+    >>> "待" in homophones("代"), homophones("A")
+    (True, '')
+    """
+    return _sounds().get(character, "")
+
+
 @lru_cache(maxsize=1)
-def _slips() -> dict[str, str]:
-    return {character: group.replace(character, "") for group in _SLIPS for character in group}
+def _sounds() -> dict[str, str]:
+    from pypinyin import lazy_pinyin  # noqa: PLC0415 - an extra: training and trying models need it, scoring does not
+
+    common = common_characters(_COMMON)
+    by_sound: dict[str, str] = {}
+    for character, sound in zip(common, lazy_pinyin(list(common)), strict=True):
+        by_sound[sound] = by_sound.get(sound, "") + character
+    groups = [*by_sound.values(), *_SEEN]
+    sounds: dict[str, str] = {}
+    for group in groups:
+        for character in group:
+            sounds[character] = sounds.get(character, "") + group.replace(character, "")
+    return sounds
 
 
 @lru_cache(maxsize=1)

@@ -39,6 +39,9 @@ class Lexicon:
             data = path.read_bytes()
         except OSError as error:
             raise LexiconError("lexicon_missing", f"{path} cannot be read: {error}") from error
+        for line, code, message in _file_faults(data):
+            if code == "not_utf8":
+                raise LexiconError("lexicon_invalid", f"{path}:{line}: {message}")
         entries: list[tuple[str, int]] = []
         for entry in _parse(data):
             if entry.frequency is None:
@@ -126,6 +129,13 @@ def reference_tokenizer() -> jieba.Tokenizer:
     return tokenizer
 
 
+def common_characters(count: int) -> str:
+    """Return the Chinese characters that jieba's table counts most often, the commonest first."""
+    table, _ = _built_in()
+    characters = (word for word in table if len(word) == 1 and "\u4e00" <= word <= "\u9fff")
+    return "".join(sorted(characters, key=lambda character: -table[character])[:count])
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     line: int
@@ -145,8 +155,8 @@ def _parse(data: bytes) -> Iterator[_Entry]:
     for number, line in enumerate(data.decode("utf-8-sig", errors="replace").splitlines(), start=1):
         content = line.split("#", 1)[0].strip(" \t\r")
         if match := _LINE.match(content):
-            frequency = match["frequency"]
-            yield _Entry(number, match["word"], int(frequency) if frequency else None)
+            # Zero counts as none: jieba takes it for an order, to the whole process, to split the word.
+            yield _Entry(number, match["word"], int(match["frequency"] or 0) or None)
 
 
 def _file_faults(data: bytes) -> Iterator[tuple[int, str, str]]:

@@ -32,7 +32,9 @@ _HAN_GAP = re.compile(rf"(?<=[{HAN}，。；：？！、（）【】《》“”
 _ASCII_HAN_GAP = re.compile(rf"(?<=[0-9A-Za-z>])\x20(?=[{HAN}，。；：？！、（）【】])")
 # Single digits set apart by blanks: three or more anywhere, two where a Chinese character or the edge stands beside
 # them ("2 1 日"). Numbers of several digits ("12 15 20") are a list and stay one.
-_SPACED_DIGITS = re.compile(r"(?<![0-9.:/-])(?<![0-9]\x20)[0-9](?:\x20[.:：/-]?\x20?[0-9]){2,}(?!\x20?[0-9])(?![.:/-])")
+_SPACED_DIGITS = re.compile(
+    r"(?<![0-9.:/-])(?<![0-9]\x20)[0-9](?:\x20[.:：/-]?\x20?[0-9]){2,}(?!\x20?[0-9])(?![.:/-][0-9])"
+)
 _SPACED_PAIR = re.compile(
     rf"(?<=[{HAN}（]\x20)[0-9]\x20[0-9](?=\x20[{HAN}])|(?<=[{HAN}])[0-9]\x20[0-9](?=\x20?[{HAN}])"
 )
@@ -40,10 +42,18 @@ _SPACED_PAIR = re.compile(
 _ASCII_PUNCTUATION = re.compile(r"[()]|(?<![0-9A-Za-z])[,;:?!]|[,;:?!](?![0-9A-Za-z]|//)")
 _ANY_HAN = re.compile(f"[{HAN}]")
 _RUN = re.compile(r"([，。；：？！、~～…·.\-—_=*#+])\1+")
+_LEAD = r"[\s，。；：、,;:.\-】\]]*"
 _TOPIC = re.compile(
-    r"\s*(?:【([^【】]{0,40})】|\[([^\[\]]{0,40})\]|〔([^〔〕]{0,40})〕|『([^『』]{0,40})』|「([^「」]{0,40})」)\s*[：:，,。；;、\-]?"
+    rf"{_LEAD}(?:【+([^【】]{{0,40}})】+|\[+([^\[\]]{{0,40}})\]+|〔([^〔〕]{{0,40}})〕|『([^『』]{{0,40}})』|「([^「」]{{0,40}})」"
+    r"|〖([^〖〗]{0,40})〗|（([^（）0-9]{0,20})）)\s*[：:，,。；;、\-]?"
 )
-_HALF_TOPIC = re.compile(r"\s*[【\[]?([^【】\[\]，。；：、,;:<>\s]{2,20})[】\]]\s*[：:，,]?")
+_NO_BRACKET = r"[^【】\[\]，。；：,;:<>\s]"
+_UNOPENED = re.compile(rf"{_LEAD}[【\[]?({_NO_BRACKET}{{2,20}})[】\]]+\s*[：:，,]?")
+# Without its closing bracket a topic ends where the narrative opens, or else at the first punctuation.
+_OPENER = "客户|用户|业主|居民|村民|市民|诉求人|来电|反映|投诉|接客户|前期工单|市长热线|[\u4e00-\u9fff](?:先生|女士)"
+_UNCLOSED = re.compile(
+    rf"{_LEAD}[【\[]+(?![^【】\[\]]*[】\]])(?:({_NO_BRACKET}{{2,20}}?)(?={_OPENER})|({_NO_BRACKET}{{2,12}})(?:[，。；：,;:\s]+|$))"
+)
 
 
 def normalize(text: str) -> str:
@@ -67,15 +77,17 @@ def split_topic(text: str) -> tuple[str, str]:
     """Cut the bracketed topics off the head of a normalised narrative: (topic, narrative).
 
     Agents write the cause there (【频繁停电】 ...), so a model that saw it would learn to copy, not to read. Several
-    topics are joined with 、; a topic whose opening bracket was lost is found too.
+    topics are joined with 、; a topic that lost its opening or its closing bracket is found too.
 
     >>> split_topic("【频繁停电】【客户催办】客户反映一周停电三次。")
     ('频繁停电、客户催办', '客户反映一周停电三次。')
     >>> split_topic("频繁停电】客户反映一周停电三次。")
     ('频繁停电', '客户反映一周停电三次。')
+    >>> split_topic("【频繁停电客户反映一周停电三次。")
+    ('频繁停电', '客户反映一周停电三次。')
     """
     topics: list[str] = []
-    while match := _TOPIC.match(text) or (None if topics else _HALF_TOPIC.match(text)):
+    while match := _TOPIC.match(text) or _UNOPENED.match(text) or _UNCLOSED.match(text):
         topics.append(next(group for group in match.groups() if group is not None).strip())
         text = text[match.end() :]
     return "、".join(topic for topic in topics if topic), text.strip()
@@ -84,8 +96,8 @@ def split_topic(text: str) -> tuple[str, str]:
 def _one_pass(text: str) -> str:
     while "&" in text and (decoded := _ENTITY.sub(_entity, text)) != text:
         text = decoded
-    if "<" in text:
-        text = _TAG.sub(" ", text)
+    while "<" in text and (stripped := _TAG.sub(" ", text)) != text:
+        text = stripped
     text = text.translate(_compatibility_table())
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)

@@ -10,8 +10,9 @@ from pipeline.text.lexicon import Lexicon, reference_tokenizer
 from pipeline.text.mask import STAND_IN
 
 # jieba and rjieba cut Chinese alike, but disagree on runs such as 2018-03-01, 5.5.28 or a.b: inside those, punctuation
-# is taken as a gap before either sees it. Every character keeps its place.
+# is taken as a gap before either sees it; and runs of characters beyond jieba's own range are set apart.
 _GAPS = str.maketrans(dict.fromkeys(".-_%+#&", " "))
+_RARE = re.compile("[\u3400-\u4dbf\u9fd6-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _WORD = re.compile(r"\w")
 
 
@@ -42,7 +43,9 @@ class Segmenter:
         return words + self._plain(text[start:])
 
     def _plain(self, text: str) -> list[str]:
-        return [word for word in self._cut(text.translate(_GAPS)) if _WORD.match(word)] if text else []
+        if not text:
+            return []
+        return [word for word in self._cut(_RARE.sub(r" \g<0> ", text.translate(_GAPS))) if _WORD.match(word)]
 
 
 @lru_cache(maxsize=4)

@@ -48,7 +48,8 @@ class Columns(Settings):
     def extended(self, extra: Mapping[str, Sequence[str]]) -> "Columns":
         """Return these columns with further fields (name -> headers), for labelled files."""
         added = {name: FieldColumns(headers=tuple(headers)) for name, headers in extra.items()}
-        return self.model_copy(update={"fields": {**self.fields, **added}})
+        # A new object, not a copy: a copy would bring along the titles that were folded before.
+        return Columns(fields={**self.fields, **added}, header_rows=self.header_rows)
 
     def positions(self, header: Sequence[object]) -> dict[str, int]:
         """Map field -> column index for a row of titles."""
@@ -76,10 +77,10 @@ class Columns(Settings):
 
 
 def fold_header(title: object) -> str:
-    """Reduce a title to what is compared: width, blanks, case, and a closing mark of a required column do not count.
+    """Reduce a title to what is compared: width, blanks, case, and the marks of a required column do not count.
 
-    >>> fold_header(" 工单 编号（必填）*")
-    '工单编号'
+    >>> fold_header(" 工单 编号（必填）*"), fold_header("＊工单编号")
+    ('工单编号', '工单编号')
     """
     text = re.sub(r"[\s\ufeff\u200b]+", "", unicodedata.normalize("NFKC", "" if title is None else str(title)))
-    return re.sub(r"(?:\((?:必填|\*|选填)\)|[*:])+$", "", text).lower()
+    return re.sub(r"^\*+|(?:\((?:必填|\*|选填)\)|[*:])+$", "", text).lower()

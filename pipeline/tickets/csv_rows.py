@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ def csv_table(path: Path, columns: Columns) -> Table:
     encoding = find_encoding(path, lambda encoding: _find(path, encoding, columns) is not None)
     found = _find(path, encoding, columns)
     if found is None:
-        raise no_header(path.name, _head(path, encoding, ","), columns)
+        raise no_header(path.name, (_head(path, encoding, delimiter) for delimiter in DELIMITERS), columns)
     delimiter, header = found
     return Table(header.positions, _data_rows(path, encoding, delimiter, header))
 
@@ -37,11 +38,14 @@ def _find(path: Path, encoding: str, columns: Columns) -> tuple[str, Header] | N
 
 
 def _head(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
-    for number, text, _ in _numbered(path, encoding):
+    lines = _Lines(_numbered(path, encoding))
+    for line in lines:
+        number, text, _ = line
         try:
             yield number, _parse(text, delimiter)
-        except csv.Error:
-            yield number, text.split(delimiter)
+        except csv.Error as error:
+            further, cells = _joined(line, lines, delimiter) if _is_open(error) else ([], None)
+            yield (further[-1][0], cells) if cells else (number, text.split(delimiter))
 
 
 class _Lines(Iterator[Line]):
@@ -62,10 +66,10 @@ def _data_rows(path: Path, encoding: str, delimiter: str, header: Header) -> Ite
     lines = _Lines(itertools.dropwhile(lambda line: line[0] <= header.row, _numbered(path, encoding)))
     for line in lines:
         if line[1].strip():
-            yield _record(line, lines, delimiter, header.width, encoding)
+            yield _record(line, lines, delimiter, header, encoding)
 
 
-def _record(first: Line, following: _Lines, delimiter: str, width: int, encoding: str) -> Row | Reject:
+def _record(first: Line, following: _Lines, delimiter: str, header: Header, encoding: str) -> Row | Reject:
     """Parse the record that begins on a line, reading on only while a quoted cell is open."""
     number, text, damaged = first
     try:
@@ -73,33 +77,59 @@ def _record(first: Line, following: _Lines, delimiter: str, width: int, encoding
     except csv.Error as error:
         if not _is_open(error):
             return reject(number, "broken_quote")
-        return _multi_line(first, following, delimiter, width, encoding)
+        return _multi_line(first, following, delimiter, header, encoding)
     if damaged:
         return reject(number, "undecodable", encoding=encoding.upper())
-    return _checked(number, cells, width, quoted='"' in text)
+    if _fits(cells, header.width):
+        return number, cells
+    # With an odd number of quotes one is missing, and the cells are not what was meant.
+    if text.count('"') % 2:
+        return reject(number, "broken_quote")
+    return reject(number, "wrong_columns", found=len(cells), expected=header.width)
 
 
-def _multi_line(first: Line, following: _Lines, delimiter: str, width: int, encoding: str) -> Row | Reject:
+def _multi_line(first: Line, following: _Lines, delimiter: str, header: Header, encoding: str) -> Row | Reject:
     """Join lines until the quoted cell closes; if it never does, only the first line is lost."""
-    number, text, damaged = first
-    ahead: list[Line] = []
+    number, _, damaged = first
+    further, cells = _joined(first, following, delimiter)
+    if cells is None:
+        return reject(number, "broken_quote")
+    if not _fits(cells, header.width) or any(_is_row(text, delimiter, header, like=cells) for _, text, _ in further):
+        following.give_back(further)
+        return reject(number, "broken_quote")
+    if damaged or any(line[2] for line in further):
+        return reject(number, "undecodable", encoding=encoding.upper())
+    return number, cells
+
+
+def _joined(first: Line, following: _Lines, delimiter: str) -> tuple[list[Line], list[str] | None]:
+    """Read on to where the open quoted cell of a line closes: the lines and the cells; no cells if it never does."""
+    further: list[Line] = []
     for line in itertools.islice(following, _MOST_LINES):
-        ahead.append(line)
+        further.append(line)
         if '"' not in line[1]:
             continue
         try:
-            cells = _parse("\n".join([text, *(later for _, later, _ in ahead)]), delimiter)
+            return further, _parse("\n".join([first[1], *(text for _, text, _ in further)]), delimiter)
         except csv.Error as error:
-            if _is_open(error):
-                continue
-            break
-        if isinstance(_checked(number, cells, width, quoted=True), Reject):
-            break
-        if damaged or any(line[2] for line in ahead):
-            return reject(number, "undecodable", encoding=encoding.upper())
-        return number, cells
-    following.give_back(ahead)
-    return reject(number, "broken_quote")
+            if not _is_open(error):
+                break
+    following.give_back(further)
+    return [], None
+
+
+def _is_row(text: str, delimiter: str, header: Header, like: list[str]) -> bool:
+    """Tell whether a line is a row of its own, with an id of the same shape, that a broken quote would swallow."""
+    try:
+        cells = _parse(text, delimiter)
+    except csv.Error:
+        cells = text.split(delimiter)
+    at = header.positions["ticket_id"]
+    return len(cells) >= header.width and _shape(cells[at]) == _shape(like[at])
+
+
+def _shape(ticket_id: str) -> str:
+    return re.sub("[0-9]", "0", ticket_id.strip('" '))
 
 
 def _is_open(error: csv.Error) -> bool:
@@ -107,13 +137,9 @@ def _is_open(error: csv.Error) -> bool:
     return "unexpected end" in str(error)
 
 
-def _checked(number: int, cells: list[str], width: int, *, quoted: bool) -> Row | Reject:
-    """Refuse a row whose cells do not line up with the header; empty cells at the end are no harm."""
-    if width <= len(cells) and len(trimmed(cells)) <= width:
-        return number, cells
-    if quoted:
-        return reject(number, "broken_quote")
-    return reject(number, "wrong_columns", found=len(cells), expected=width)
+def _fits(cells: list[str], width: int) -> bool:
+    """Tell whether cells line up with the header; empty cells at the end are no harm."""
+    return width <= len(cells) and len(trimmed(cells)) <= width
 
 
 def _parse(text: str, delimiter: str) -> list[str]:

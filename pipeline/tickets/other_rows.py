@@ -1,14 +1,18 @@
 """Rows of .xlsx, .parquet and .jsonl files, read piece by piece."""
 
 import json
+import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from xml.etree.ElementTree import ParseError
 
 import openpyxl
@@ -24,28 +28,33 @@ from pipeline.tickets.rejects import Reject, reject
 from pipeline.tickets.rows import Row, Table, find_header, no_header
 
 _BATCH = 4096
+_SHEET_BATCH = 256
 _OLE = b"\xd0\xcf\x11\xe0"  # the container of .xls files and of password-protected .xlsx files
-_XLSX_FAULTS = (zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, EOFError, OSError)
+# What openpyxl and the layers below it raise for a file that is not as it should be.
+_XLSX_FAULTS = (
+    zipfile.BadZipFile, zlib.error, struct.error, InvalidFileException, ParseError,
+    LookupError, TypeError, ValueError, AttributeError, RuntimeError, EOFError, OSError,
+)  # fmt: skip
+_EXACT = 1 << 53  # from here on a float has lost digits
 
 
 def xlsx_table(path: Path, columns: Columns) -> Table:
     """Open the first sheet that has a usable header; raises FileError."""
-    with path.open("rb") as file:
+    with ExitStack() as opened:
+        file = opened.enter_context(path.open("rb"))
         if file.read(4) == _OLE:
             raise FileError(
                 "file_encrypted", f"{path.name} 有密码保护或是旧式 .xls，请去掉密码并另存为 .xlsx 后再导入。"
             )
-    try:
-        book = _open_book(path)
-        for sheet in book.worksheets:
-            sheet.reset_dimensions()  # some exporters declare one cell
-            if header := find_header(_sheet_rows(sheet), columns):
-                return Table(header.positions, _xlsx_data(path.name, book, sheet, header.row))
-        error = no_header(path.name, chain.from_iterable(map(_sheet_rows, book.worksheets)), columns)
-        book.close()
-        raise error
-    except _XLSX_FAULTS as error:
-        raise _damaged(path.name, "xlsx") from error
+        try:
+            book = open_book(file)
+            for sheet in book.worksheets:
+                sheet.reset_dimensions()  # some exporters declare one cell
+                if header := find_header(_sheet_rows(sheet), columns):
+                    return Table(header.positions, _xlsx_data(path.name, opened.pop_all(), sheet, header.row))
+            raise no_header(path.name, map(_sheet_rows, book.worksheets), columns)
+        except _XLSX_FAULTS as error:
+            raise _damaged(path.name, "xlsx") from error
 
 
 def parquet_table(path: Path, columns: Columns) -> Table:
@@ -53,11 +62,11 @@ def parquet_table(path: Path, columns: Columns) -> Table:
     try:
         file = pq.ParquetFile(path)
         names = file.schema_arrow.names
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         raise _damaged(path.name, "parquet") from error
     positions = columns.match(names)
     if not positions:
-        raise no_header(path.name, iter([(1, names)]), columns)
+        raise no_header(path.name, [iter([(1, names)])], columns)
     wanted = {field: names[position] for field, position in positions.items()}
     return Table(
         {field: index for index, field in enumerate(wanted)}, _parquet_data(path.name, file, [*wanted.values()])
@@ -69,7 +78,7 @@ def jsonl_table(path: Path, columns: Columns) -> Table:
     encoding = find_encoding(path, lambda encoding: _first_keys(path, encoding, columns))
     if not _first_keys(path, encoding, columns):
         keys = chain.from_iterable(_objects(path, encoding, columns.header_rows))
-        raise no_header(path.name, iter([(1, list(keys))]), columns)
+        raise no_header(path.name, [iter([(1, list(keys))])], columns)
     fields = tuple(columns.fields)
     return Table({field: index for index, field in enumerate(fields)}, _jsonl_data(path, encoding, columns, fields))
 
@@ -78,31 +87,43 @@ def _damaged(name: str, kind: str) -> FileError:
     return FileError("file_damaged", f"{name} 已损坏或不是真正的 .{kind} 文件，请从来源系统重新导出。")
 
 
-def _open_book(path: Path) -> openpyxl.Workbook:
+def open_book(file: BinaryIO) -> openpyxl.Workbook:
+    """Open an .xlsx to be read row by row, for as long as the file is open."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl warns about styles and extensions it does not need
-        return openpyxl.load_workbook(path, read_only=True, data_only=True)
+        return openpyxl.load_workbook(file, read_only=True, data_only=True)
 
 
 def _sheet_rows(sheet: Worksheet) -> Iterator[Row]:
-    return enumerate(sheet.iter_rows(values_only=True), start=1)
+    return enumerate(_quietly(sheet.iter_rows(values_only=True)), start=1)
 
 
-def _xlsx_data(name: str, book: openpyxl.Workbook, sheet: Worksheet, header_row: int) -> Iterator[Row]:
-    try:
-        yield from islice(_sheet_rows(sheet), header_row, None)
-    except _XLSX_FAULTS as error:
-        raise _damaged(name, "xlsx") from error
-    finally:
-        book.close()
+def _quietly(rows: Iterator[Sequence[object]]) -> Iterator[Sequence[object]]:
+    """Take rows a few at a time, so that openpyxl's warnings are off while it reads and only then."""
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            batch = list(islice(rows, _SHEET_BATCH))
+        if not batch:
+            return
+        yield from batch
+
+
+def _xlsx_data(name: str, opened: ExitStack, sheet: Worksheet, header_row: int) -> Iterator[Row]:
+    with opened:
+        try:
+            yield from islice(_sheet_rows(sheet), header_row, None)
+        except _XLSX_FAULTS as error:
+            raise _damaged(name, "xlsx") from error
 
 
 def _parquet_data(name: str, file: pq.ParquetFile, wanted: list[str]) -> Iterator[Row]:
     number = 0
     try:
         for batch in file.iter_batches(batch_size=_BATCH, columns=wanted):
+            names = batch.schema.names
             # By position: two columns may bear the same name.
-            cells = [batch.column(column).to_pylist() for column in wanted]
+            cells = [_values(batch.column(names.index(name))) for name in wanted]
             for values in zip(*cells, strict=True):
                 number += 1
                 yield number, values
@@ -110,11 +131,22 @@ def _parquet_data(name: str, file: pq.ParquetFile, wanted: list[str]) -> Iterato
         raise _damaged(name, "parquet") from error
 
 
+def _values(column: pa.Array) -> list[object]:
+    """Return a column as Python values; text that is no UTF-8 as bytes, times Python cannot hold as text."""
+    try:
+        values: list[object] = column.to_pylist()
+    except UnicodeDecodeError:
+        values = column.cast(pa.binary()).to_pylist()
+    except (ValueError, OverflowError):
+        values = column.cast(pa.string()).to_pylist()
+    return values
+
+
 def _objects(path: Path, encoding: str, most: int) -> Iterator[dict[str, Any]]:
     for _, line, _ in islice(decoded_lines(path, encoding), most):
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
             yield value
@@ -139,6 +171,8 @@ def _jsonl_data(path: Path, encoding: str, columns: Columns, fields: Sequence[st
             continue
         try:
             value = json.loads(line)
+            if "\\ud" in line or "\\uD" in line:
+                json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair could be written nowhere
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
@@ -148,17 +182,30 @@ def _jsonl_data(path: Path, encoding: str, columns: Columns, fields: Sequence[st
 
 
 def cell_text(value: object) -> str:
-    """Return a cell as text: whole numbers without a decimal point, lists and objects as JSON, nothing as ''."""
+    """Return a cell as text: whole numbers without a decimal point, lists and objects as JSON, nothing as ''.
+
+    Raises UnicodeDecodeError for bytes that are no UTF-8.
+    """
     if isinstance(value, str):
-        return value.replace("_x000D_", "\n") if "_x000D_" in value else value
+        return value.replace("_x000D_\n", "\n").replace("_x000D_", "\n") if "_x000D_" in value else value
     if value is None:
         return ""
     if isinstance(value, float):
-        if value != value:
-            return ""
-        return str(int(value)) if value.is_integer() else repr(value)
+        return _float_text(value)
     if isinstance(value, datetime | date):
         return value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat()
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False)
-    return str(value)
+    if isinstance(value, Decimal):
+        text = f"{value:f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _float_text(value: float) -> str:
+    if value != value:
+        return ""
+    if not value.is_integer():
+        return repr(value)
+    # A large one keeps its exponent: an id whose last digits are lost must not look like an id.
+    return str(int(value)) if abs(value) < _EXACT else f"{value:.15e}"

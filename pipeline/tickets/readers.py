@@ -7,7 +7,6 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-import openpyxl
 import pyarrow.parquet as pq
 
 from pipeline.errors import FileError
@@ -15,7 +14,7 @@ from pipeline.text import normalize, split_topic
 from pipeline.tickets.columns import REQUIRED, Columns
 from pipeline.tickets.csv_rows import csv_table
 from pipeline.tickets.dates import parse_time
-from pipeline.tickets.other_rows import cell_text, jsonl_table, parquet_table, xlsx_table
+from pipeline.tickets.other_rows import cell_text, jsonl_table, open_book, parquet_table, xlsx_table
 from pipeline.tickets.record import Ticket
 from pipeline.tickets.rejects import Reject, reject
 from pipeline.tickets.rows import Row, Table
@@ -28,10 +27,12 @@ OPENERS: dict[str, Callable[[Path, Columns], Table]] = {
     ".parquet": parquet_table,
     ".jsonl": jsonl_table,
 }
-_SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,2}")
+_SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}")
+_WORD = re.compile(r"\w")
 _ZIP = b"PK\x03\x04"
 _SHORT = 8
-_BRACKETS = "【[〔『「"
+_BRACKETS = "【[［〔『「"
+_LOST_BRACKET = re.compile(r"[^】\]］]{1,24}[】\]］]\W*")  # a topic without its opening bracket, and nothing else
 
 
 @dataclass(slots=True)
@@ -73,10 +74,8 @@ def count_hint(path: Path) -> int | None:
         count: int = pq.read_metadata(path).num_rows
         return count
     if kind == ".xlsx":
-        book = openpyxl.load_workbook(path, read_only=True)
-        rows = book.worksheets[0].max_row
-        book.close()
-        return rows
+        with path.open("rb") as file:
+            return open_book(file).worksheets[0].max_row
     with path.open("rb") as file:
         return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
@@ -122,7 +121,12 @@ class _TicketMaker:
 
     def __call__(self, row: Row) -> Ticket | Reject | None:
         """Return a ticket, a reject, or None for a row that is blank altogether."""
-        number, cells = row
+        try:
+            return self._ticket(*row)
+        except UnicodeDecodeError:
+            return reject(row[0], "undecodable", encoding="UTF-8")
+
+    def _ticket(self, number: int, cells: Sequence[object]) -> Ticket | Reject | None:
         ticket_id, text = _cell(cells, self.id_at).strip(), _cell(cells, self.text_at)
         times = self._times(number, cells)
         fault = _fault(number, ticket_id, text) or (times if isinstance(times, Reject) else None)
@@ -152,10 +156,10 @@ def _fault(number: int, ticket_id: str, text: str) -> Reject | None:
         return reject(number, "damaged_id")
     if not text.strip():
         return reject(number, "missing_text")
-    # Only a text that is short or opens with a bracket can turn out to hold no narrative; the look is not free.
-    if len(text) <= _SHORT or text.lstrip()[0] in _BRACKETS:
+    # Only such texts can turn out to hold no narrative; the look is not free.
+    if len(text) <= _SHORT or text.lstrip()[0] in _BRACKETS or _LOST_BRACKET.fullmatch(text) or not _WORD.search(text):
         topic, narrative = split_topic(normalize(text))
-        if not re.search(r"\w", narrative):
+        if not _WORD.search(narrative):
             return reject(number, "topic_only" if topic else "missing_text")
     return None
 

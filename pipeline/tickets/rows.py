@@ -1,7 +1,8 @@
 """What every format is reduced to: numbered rows of cells below one header."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from pipeline.errors import FileError
 from pipeline.tickets.columns import REQUIRED, Columns
@@ -30,16 +31,19 @@ class Header:
 
 def find_header(rows: Iterator[Row], columns: Columns) -> Header | None:
     """Look for the header in the first rows (a title or notes may stand above it)."""
-    for _, (number, cells) in zip(range(columns.header_rows), rows, strict=False):
+    for number, cells in islice(rows, columns.header_rows):
         if positions := columns.match(cells):
             return Header(number, len(trimmed(cells)), positions)
     return None
 
 
-def no_header(name: str, rows: Iterator[Row], columns: Columns) -> FileError:
-    """Make the error for a file without a usable header: it says what is needed and what comes nearest."""
+def no_header(name: str, heads: Iterable[Iterator[Row]], columns: Columns) -> FileError:
+    """Make the error for a file without a usable header: it says what the row that comes nearest lacks.
+
+    `heads` are the tables a header was looked for in: one for each sheet, or for each delimiter.
+    """
     found: set[str] = set()
-    for _, (_, cells) in zip(range(columns.header_rows), rows, strict=False):
+    for _, cells in chain.from_iterable(islice(rows, columns.header_rows) for rows in heads):
         found = max(found, columns.resembles(cells), key=len)
     needed = "、".join(columns.fields[field].title for field in REQUIRED if field not in found)
     return FileError(
