@@ -31,7 +31,7 @@ TABLE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- score_linear -->", "<!-- /score_linear -->"
 VARIANTS = 20_000  # different noisy narratives; larger files repeat them
 LENGTH = 110  # characters, the usual length of an agent's note: longer narratives are cut there
-SAMPLE_SECONDS = 0.2
+SAMPLE_SECONDS = 1.0  # reading the maps of a process stops it for a moment
 
 
 @dataclass(frozen=True)

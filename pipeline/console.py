@@ -153,14 +153,14 @@ def _types_table(types: Mapping[str, int], taxonomy: "Taxonomy") -> Table:
 
 
 def _rejects_table(rejects: Mapping[str, int]) -> Table:
-    from pipeline.tickets.rejects import REASONS
+    from pipeline.tickets.rejects import explain
 
     table = Table(title="未采用的行 rejected rows", title_justify="left")
     table.add_column("代码 code")
     table.add_column("行数 rows", justify="right")
-    table.add_column("原因与处理 reason", max_width=72)
+    table.add_column("原因与处理 reason", max_width=72, overflow="fold")
     for code, count in sorted(rejects.items(), key=lambda item: (-item[1], item[0])):
-        table.add_row(code, str(count), REASONS.get(code, ""))
+        table.add_row(code, str(count), explain(code))
     return table
 
 

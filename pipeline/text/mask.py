@@ -17,8 +17,8 @@ NAME, ADDRESS, TICKET, EMAIL, NUMBER = "<姓名>", "<地址>", "<工单号>", "<
 STAND_INS = (PHONE, ID_NUMBER, CUSTOMER, METER, CARD, NAME, ADDRESS, TICKET, EMAIL, NUMBER)
 STAND_IN = re.compile("|".join(map(re.escape, STAND_INS)))
 
-# What stands between a label and its value: "户号为：", "户号（", "户号分别是 ".
-_LINK = r"(?:分别)?[\s:：，,是为系叫=（(\[【「『“”\"'#\-—]{0,4}"
+# What stands between a label and its value: "户号为：", "户号（", "【户号】", "户号分别是 ".
+_LINK = r"(?:分别)?[\s:：，,是为系叫=（）()\[\]【】「」『』“”\"'#\-—]{0,4}"
 # What stands after a blank or a dash and is no part of the number before: a time, a date, a quantity, the hotline.
 _COMPACT_DATE = r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?![0-9])"
 _NEXT_THING = (
@@ -82,10 +82,10 @@ _COMPOUND = "欧阳|司马|上官|诸葛|东方|皇甫|尉迟|公孙|慕容|令�
 _PLAIN = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘蔡蒋余杜叶程苏魏吕丁沈姚卢傅钟姜崔谭廖范汪陆金石戴"
     "贾韦夏邱侯邹熊孟秦白江阎薛尹段雷黎史龙陶贺顾毛郝龚邵钱严覃武莫孔汤温康施牛樊葛邢齐乔伍庞颜倪庄聂章鲁岳翟申欧耿焦俞左柳甘祝"
-    "宁尚符舒阮纪梅童凌毕裴霍涂苗谷曲盛冉翁蓝骆游辛靳管柴蒙鲍华喻祁滕屈饶解牟艾尤阳穆古吉卓倪项臧"
+    "宁尚符舒阮纪梅童凌毕裴霍涂苗谷曲盛冉翁蓝骆游辛靳管柴蒙鲍华喻祁滕屈饶解牟艾尤阳穆古吉卓倪项臧闫邝隋冼佟褚巩庹晏桑寇邬栾娄屠甄戚闵鞠阚蔺郜"
 )
 # These begin ordinary words after 客户 (于昨日, 向供电所, 安装, 时常, 房屋 ...), so they count only before a title or after a label.
-_AMBIGUOUS = "高于方向常万任关文易包成单全连路水车房司应明时农兰和"
+_AMBIGUOUS = "付高于方向常万任关文易包成单全连路水车房司应明时农兰和"
 _SURNAME = f"(?:{_COMPOUND}|[{_PLAIN}{_AMBIGUOUS}])"
 _CLEAR_SURNAME = f"(?:{_COMPOUND}|[{_PLAIN}])"
 # Characters that fill a clause far more often than a given name.
@@ -119,7 +119,7 @@ _TITLE_HINT = re.compile(f"{_PERSON}|{_OFFICE}")
 _TRADE_WORD = re.compile(
     f"(?:{_WORDS}|车[间队站行辆]|项目|公司|司[机炉法]|单[位元]|[安完]全|房[东产管屋]|水[管务利产果泥电]|农[场庄资机电业]|金[融店属]"
     "|高[压级层]|应[急收]|包[工装租]|文[书员印]|武警|全[体科]|当时|时任|连锁|路灯|常务|成[本人]|和气|童装|温泉|白酒|纪[检委]"
-    f"|[上一前现历]任|[吊货叉拖汽]车|[茶树菜烟]叶|师傅|安[检保监])(?:[店厂场局站所队科]|{_SURNAME})?"
+    f"|[上一前现历]任|[吊货叉拖汽]车|[茶树菜烟]叶|师傅|安[检保监]|规范|[无有相机开]关)(?:[店厂场局站所队科]|{_SURNAME})?"
 )
 # 台区经理, 片区主任, 前任所长 name an office, not a person.
 _TITLED_NAME = re.compile(

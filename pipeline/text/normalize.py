@@ -45,12 +45,12 @@ _RUN = re.compile(r"([，。；：？！、~～…·.\-—_=*#+])\1+")
 _LEAD = r"[\s，。；：、,;:.\-】\]]*"
 _TOPIC = re.compile(
     rf"{_LEAD}(?:【+([^【】]{{0,40}})】+|\[+([^\[\]]{{0,40}})\]+|〔([^〔〕]{{0,40}})〕|『([^『』]{{0,40}})』|「([^「」]{{0,40}})」"
-    r"|〖([^〖〗]{0,40})〗|（([^（）0-9]{0,20})）)\s*[：:，,。；;、\-]?"
+    r"|〖([^〖〗]{0,40})〗|（(?![0-9]+）)([^（）<]{0,20})）)\s*[：:，,。；;、\-]?"
 )
 _NO_BRACKET = r"[^【】\[\]，。；：,;:<>\s]"
 _UNOPENED = re.compile(rf"{_LEAD}[【\[]?({_NO_BRACKET}{{2,20}})[】\]]+\s*[：:，,]?")
 # Without its closing bracket a topic ends where the narrative opens, or else at the first punctuation.
-_OPENER = "客户|用户|业主|居民|村民|市民|诉求人|来电|反映|投诉|接客户|前期工单|市长热线|[\u4e00-\u9fff](?:先生|女士)"
+_OPENER = "客户|用户|业主|居民|村民|市民|诉求人|来电|反映|投诉|接客户|前期工单|市长热线|<|[\u4e00-\u9fff](?:先生|女士)"
 _UNCLOSED = re.compile(
     rf"{_LEAD}[【\[]+(?![^【】\[\]]*[】\]])(?:({_NO_BRACKET}{{2,20}}?)(?={_OPENER})|({_NO_BRACKET}{{2,12}})(?:[，。；：,;:\s]+|$))"
 )
@@ -74,7 +74,7 @@ def normalize(text: str) -> str:
 
 
 def split_topic(text: str) -> tuple[str, str]:
-    """Cut the bracketed topics off the head of a normalised narrative: (topic, narrative).
+    """Cut the bracketed topics off the head of a normalised narrative, masked or not: (topic, narrative).
 
     Agents write the cause there (【频繁停电】 ...), so a model that saw it would learn to copy, not to read. Several
     topics are joined with 、; a topic that lost its opening or its closing bracket is found too.

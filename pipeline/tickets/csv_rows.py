@@ -15,6 +15,7 @@ from pipeline.tickets.rows import Header, Row, Table, find_header, no_header, tr
 DELIMITERS = (",", "\t", ";", "|")
 # A quoted cell may hold line breaks; past this many lines the quote was never meant to be closed.
 _MOST_LINES = 200
+_TELLING = 6  # characters; a shorter id may as well be the number of an item in a narrative
 csv.field_size_limit(1 << 24)  # narratives are short, but a cell of any length must not end a night
 
 Line = tuple[int, str, bool]  # number, text without its line end, whether bytes in it could not be decoded
@@ -80,7 +81,7 @@ def _record(first: Line, following: _Lines, delimiter: str, header: Header, enco
         return _multi_line(first, following, delimiter, header, encoding)
     if damaged:
         return reject(number, "undecodable", encoding=encoding.upper())
-    if _fits(cells, header.width):
+    if _fits(cells, header):
         return number, cells
     # With an odd number of quotes one is missing, and the cells are not what was meant.
     if text.count('"') % 2:
@@ -94,7 +95,7 @@ def _multi_line(first: Line, following: _Lines, delimiter: str, header: Header, 
     further, cells = _joined(first, following, delimiter)
     if cells is None:
         return reject(number, "broken_quote")
-    if not _fits(cells, header.width) or any(_is_row(text, delimiter, header, like=cells) for _, text, _ in further):
+    if not _fits(cells, header) or any(_is_row(text, delimiter, header, like=cells) for _, text, _ in further):
         following.give_back(further)
         return reject(number, "broken_quote")
     if damaged or any(line[2] for line in further):
@@ -125,7 +126,7 @@ def _is_row(text: str, delimiter: str, header: Header, like: list[str]) -> bool:
     except csv.Error:
         cells = text.split(delimiter)
     at = header.positions["ticket_id"]
-    return len(cells) >= header.width and _shape(cells[at]) == _shape(like[at])
+    return len(cells) >= header.width and len(like[at]) >= _TELLING and _shape(cells[at]) == _shape(like[at])
 
 
 def _shape(ticket_id: str) -> str:
@@ -137,9 +138,13 @@ def _is_open(error: csv.Error) -> bool:
     return "unexpected end" in str(error)
 
 
-def _fits(cells: list[str], width: int) -> bool:
-    """Tell whether cells line up with the header; empty cells at the end are no harm."""
-    return width <= len(cells) and len(trimmed(cells)) <= width
+def _fits(cells: list[str], header: Header) -> bool:
+    """Tell whether cells line up with the header.
+
+    Any other number means that the cells may have shifted, even if the last one is empty: an unquoted comma in the
+    narrative of a ticket that is still open looks like that.
+    """
+    return len(cells) in (header.width, header.cells) and len(trimmed(cells)) <= header.width
 
 
 def _parse(text: str, delimiter: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Read an export: rows become tickets, or rejects with a reason; memory does not grow with the file."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,6 +32,7 @@ _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}")
 _WORD = re.compile(r"\w")
 _ZIP = b"PK\x03\x04"
 _SHORT = 8
+_AROUND_ID = ("=", "'", '"', "\u200b", "\ufeff")
 _BRACKETS = "【[［〔『「"
 _LOST_BRACKET = re.compile(r"[^】\]］]{1,24}[】\]］]\W*")  # a topic without its opening bracket, and nothing else
 
@@ -127,7 +129,7 @@ class _TicketMaker:
             return reject(row[0], "undecodable", encoding="UTF-8")
 
     def _ticket(self, number: int, cells: Sequence[object]) -> Ticket | Reject | None:
-        ticket_id, text = _cell(cells, self.id_at).strip(), _cell(cells, self.text_at)
+        ticket_id, text = clean_id(_cell(cells, self.id_at)), _cell(cells, self.text_at)
         times = self._times(number, cells)
         fault = _fault(number, ticket_id, text) or (times if isinstance(times, Reject) else None)
         if fault or isinstance(times, Reject):
@@ -162,6 +164,16 @@ def _fault(number: int, ticket_id: str, text: str) -> Reject | None:
         if not _WORD.search(narrative):
             return reject(number, "topic_only" if topic else "missing_text")
     return None
+
+
+def clean_id(text: str) -> str:
+    """Return an id in one spelling: width, blanks and what spreadsheets put around it to keep it text do not count.
+
+    >>> clean_id(' ="２０２６１１０１" '), clean_id("'20261101")
+    ('20261101', '20261101')
+    """
+    folded = text.strip() if text.isascii() else unicodedata.normalize("NFKC", text).strip()
+    return folded.removeprefix("=").strip("'\"\u200b\ufeff ") if folded[:1] in _AROUND_ID else folded
 
 
 def _raw(cells: Sequence[object], at: int) -> object:

@@ -30,6 +30,19 @@ class Reject:
     message: str
 
 
+# What stands for the details where a code is explained and no row is meant.
+_ANY = {"first": "n", "encoding": "文件编码", "column": "时间", "found": "m", "expected": "n"}
+
+
+def explain(code: str) -> str:
+    """Return the sentence of a code for any row.
+
+    >>> explain("duplicate_id")
+    '工单编号与第 n 行重复，只采用先出现的一行；请核对后删除或更正其中一行。'
+    """
+    return Template(REASONS[code]).substitute(_ANY) if code in REASONS else ""
+
+
 def reject(row: int, code: str, **details: object) -> Reject:
     """Make a reject with the sentence that belongs to its code.
 

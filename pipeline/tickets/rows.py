@@ -22,10 +22,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Where the header was found, and what it says."""
+    """Where the header was found, and what it says: `width` columns with a title, `cells` with the empty ones after."""
 
     row: int
     width: int
+    cells: int
     positions: Mapping[str, int]
 
 
@@ -33,7 +34,7 @@ def find_header(rows: Iterator[Row], columns: Columns) -> Header | None:
     """Look for the header in the first rows (a title or notes may stand above it)."""
     for number, cells in islice(rows, columns.header_rows):
         if positions := columns.match(cells):
-            return Header(number, len(trimmed(cells)), positions)
+            return Header(number, len(trimmed(cells)), len(cells), positions)
     return None
 
 

@@ -123,7 +123,7 @@ def test_blank_lines_and_rows_of_empty_cells_are_neither_tickets_nor_rejects(wri
 
 
 def test_empty_cells_past_the_last_header_are_no_harm(write: Write, read: Read) -> None:
-    path = write("a.csv", HEADER.rstrip() + ",,\n" + line(1) + line(2).rstrip() + ",,,,\n")
+    path = write("a.csv", HEADER.rstrip() + ",,\n" + line(1) + line(2).rstrip() + ",,\n")
     assert outline(read(path)) == [(2, "2026110200000001"), (3, "2026110200000002")]
 
 
@@ -134,6 +134,7 @@ def test_empty_cells_past_the_last_header_are_no_harm(write: Write, read: Read) 
         ("2,停电三次", 2),
         ('"2","停电三次","云山所","多"', 4),
         ('2,"停电,三次",云山所,"多"', 4),
+        ("2,停电,三次,", 4),  # shifted, though the last cell is empty
         ("2", 1),
     ],
 )
@@ -213,10 +214,21 @@ def test_an_opening_quote_and_a_later_closing_quote_do_not_swallow_the_rows_betw
     ]
 
 
-def test_a_numbered_list_in_a_cell_is_not_taken_for_rows(write: Write, read: Read) -> None:
-    text = "诉求如下\n1,停电,三次\n2,电压,太低\n3,没人,处理"
-    path = write("a.csv", HEADER + f'2026110200000001,"{text}",云山所\n' + line(2))
+@pytest.mark.parametrize(
+    ("ticket_id", "text"),
+    [
+        ("2026110200000001", "诉求如下\n1,停电,三次\n2,电压,太低\n3,没人,处理"),
+        ("1", "诉求如下\n1,停电三次\n2,电压太低\n3,没人处理"),
+    ],
+)
+def test_a_numbered_list_in_a_cell_is_not_taken_for_rows(write: Write, read: Read, ticket_id: str, text: str) -> None:
+    path = write("a.csv", HEADER + f'{ticket_id},"{text}",云山所\n' + line(2))
     assert texts(read(path)) == [text, "客户反映停电三次要求处理"]
+
+
+def test_a_cell_of_very_many_lines_is_read(write: Write, read: Read) -> None:
+    text = "\n".join(f"第{number}次停电" for number in range(150))
+    assert texts(read(write("a.csv", HEADER + f'1,"{text}",云山所\n' + line(2)))) == [text, "客户反映停电三次要求处理"]
 
 
 def test_a_quote_left_open_in_a_long_file_costs_only_its_row(write: Write, read: Read) -> None:

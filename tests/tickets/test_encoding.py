@@ -106,23 +106,30 @@ def test_utf16_is_refused_with_advice_whether_marked_or_not(write: Write, encodi
     with pytest.raises(FileError) as caught:
         find_encoding(write("a.csv", mark + text.encode(encoding)), lambda _: False)
     assert caught.value.code == "file_encoding"
-    assert "另存" in caught.value.message or "重新导出" in caught.value.message
+    assert "另存为" in caught.value.message or "重新导出" in caught.value.message
+    assert ("UTF-16 编码" in caught.value.message) == (marked or encoding == "utf-16")
 
 
 @pytest.mark.parametrize(
     "content",
     [
         random.Random(1).randbytes(5000),
+        bytes(byte for byte in random.Random(4).randbytes(5000) if byte),
         bytes(1000),
         b"\x89PNG\r\n\x1a\n" + random.Random(2).randbytes(2000),
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + random.Random(3).randbytes(2000),
     ],
-    ids=["noise", "zeros", "png", "xls"],
+    ids=["noise", "noise without zeros", "zeros", "png", "xls"],
 )
 def test_a_file_that_is_no_text_is_refused(write: Write, content: bytes) -> None:
     with pytest.raises(FileError) as caught:
         find_encoding(write("a.csv", content), lambda _: False)
     assert caught.value.code == "file_encoding"
+
+
+def test_a_zero_byte_in_a_narrative_does_not_cost_the_file(write: Write) -> None:
+    assert find_encoding(write("a.csv", b"id,text\n1,a\0b\n"), anything) == "utf-8"
+    assert find_encoding(write("a.csv", "id,text\n1,停电了\0\n".encode("gb18030")), anything) == "gb18030"
 
 
 def test_a_text_file_without_a_header_is_not_blamed_on_its_encoding(write: Write) -> None:

@@ -313,6 +313,13 @@ class TestParquet:
         assert [entry.row for entry in entries] == [1, 2, 3]
         assert [isinstance(entry, Reject) and entry.code for entry in entries] == [False, "undecodable", False]
 
+    def test_a_column_name_that_is_no_utf8_is_a_damaged_file(self, tmp_path: Path, columns: Columns) -> None:
+        path = parquet(tmp_path / "a.parquet", zzzz=pa.array(["a"]))
+        path.write_bytes(path.read_bytes().replace(b"zzzz", b"\xff\xff\xff\xff"))
+        with pytest.raises(FileError) as caught:
+            read_tickets(path, columns)
+        assert caught.value.code == "file_damaged"
+
     def test_lists_and_structures_are_kept_as_json(self, tmp_path: Path, read: Read) -> None:
         ticket = only(read(parquet(tmp_path / "a.parquet", unit=pa.array([["云山所", "清溪所"]]))))
         assert ticket.fields["unit"] == '["云山所", "清溪所"]'
