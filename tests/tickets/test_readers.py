@@ -256,6 +256,29 @@ def test_a_repeated_id_names_the_row_on_which_it_first_stood(
         assert f"与第 {entries[0].row} 行重复" in entry.message
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "GD20261101",
+        " GD20261101\t",
+        "ＧＤ２０２６１１０１",
+        "'GD20261101",
+        '="GD20261101"',
+        "\u3000GD20261101",
+        "\ufeffGD20261101",
+    ],
+)
+def test_an_id_is_read_in_one_spelling_and_repeated_in_any(write: Write, read: Read, spelling: str) -> None:
+    rows = [HEADER, (spelling, TEXT, ""), ("GD20261101", TEXT, "")]
+    for name in ("a.csv", "a.xlsx", "a.jsonl"):
+        assert outline(read(write(name, rows))) == ["GD20261101", "duplicate_id"]
+
+
+@pytest.mark.parametrize("ticket_id", ["", "'", "=", '=""', "\ufeff", '"'])
+def test_marks_around_nothing_are_no_id(write: Write, read: Read, ticket_id: str) -> None:
+    assert outline(read(write("a.jsonl", [HEADER, (ticket_id, TEXT, ""), ("2", TEXT, "")]))) == ["missing_id", "2"]
+
+
 def test_an_id_on_a_rejected_row_may_still_be_used_by_a_later_row(write: Write, read: Read) -> None:
     rows = [HEADER, ("1", "", ""), ("1", TEXT, "昨晚"), ("1", TEXT, ""), ("1", TEXT, "")]
     entries = read(write("a.csv", rows))

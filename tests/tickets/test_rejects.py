@@ -5,7 +5,7 @@ from string import Template
 
 import pytest
 
-from pipeline.tickets.rejects import REASONS, Reject, reject
+from pipeline.tickets.rejects import REASONS, Reject, explain, reject
 
 DETAILS = {"first": 3, "encoding": "UTF-8", "found": 5, "expected": 4, "column": "受理时间"}
 
@@ -35,6 +35,17 @@ def test_a_sentence_is_never_shown_with_a_gap(code: str) -> None:
 
 def test_a_reject_holds_its_row_its_code_and_its_sentence() -> None:
     assert reject(7, "missing_id") == Reject(7, "missing_id", REASONS["missing_id"])
+
+
+@pytest.mark.parametrize("code", REASONS)
+def test_a_code_is_explained_by_its_sentence_without_the_details_of_a_row(code: str) -> None:
+    fixed = [part for part in re.split(r"\$[a-z]+", REASONS[code]) if part]
+    assert all(part in explain(code) for part in fixed)
+    assert "$" not in explain(code)
+
+
+def test_a_code_that_is_not_listed_has_no_explanation() -> None:
+    assert explain("something_else") == ""
 
 
 def test_a_code_that_is_not_listed_cannot_be_used() -> None:
