@@ -142,3 +142,138 @@ def test_a_file_that_is_missing_or_no_mapping_is_told(tmp_path: Path) -> None:
     assert [problem.code for problem in check(tmp_path / "none.yaml")] == ["unreadable"]
     assert _problems(tmp_path, "- a\n- b\n") == [(1, "not_yaml")]
     assert _problems(tmp_path, "version: '1'\n") == [(1, "no_types")]
+
+
+def test_the_types_of_the_shipped_tree_and_how_many_causes_each_has(taxonomy: Taxonomy) -> None:
+    assert [(kind.name, len(taxonomy.causes_of(kind.id))) for kind in taxonomy.types] == [
+        ("服务投诉", 16), ("营业投诉", 15), ("停送电投诉", 8), ("供电质量投诉", 3), ("电网建设投诉", 5), ("非投诉", 7),
+    ]  # fmt: skip
+    assert [cause.id for kind in taxonomy.types for cause in taxonomy.causes_of(kind.id)] == list(taxonomy.cause_ids)
+    assert taxonomy.causes_of("nothing") == ()
+
+
+def test_every_node_of_the_shipped_tree_is_found_by_each_of_its_names(taxonomy: Taxonomy) -> None:
+    for cause in taxonomy.causes:
+        for name in (
+            cause.id,
+            cause.id.upper(),
+            cause.name,
+            f"\u3000{cause.name[:2]} {cause.name[2:]}",
+            *cause.aliases,
+        ):
+            assert taxonomy.find_cause(name) is cause
+    for kind in taxonomy.types:
+        for name in (kind.id, kind.name, kind.name.removesuffix("投诉")):
+            assert (taxonomy.find_type(name) is kind) is bool(name)
+    assert taxonomy.find_cause("服务投诉") is taxonomy.find_type("电费") is None
+    with pytest.raises(KeyError):
+        taxonomy.type("bill")
+
+
+def test_every_department_and_every_cross_walk_of_the_shipped_tree_leads_somewhere(taxonomy: Taxonomy) -> None:
+    assert {cause.department for cause in taxonomy.causes} | {kind.owner for kind in taxonomy.types} <= set(
+        taxonomy.departments
+    )
+    by_indicator = [cause for name in taxonomy.gallup_indicators for cause in taxonomy.causes_by_indicator(name)]
+    assert sorted(cause.id for cause in by_indicator) == sorted(taxonomy.cause_ids)
+    by_theme = [cause for name in taxonomy.service_themes for cause in taxonomy.causes_by_theme(name)]
+    assert sorted(cause.id for cause in by_theme) == sorted(cause.id for cause in taxonomy.causes if cause.theme)
+    assert taxonomy.customer_needs == {
+        "access": "用上电",
+        "quality": "用好电",
+        "pay": "好交费",
+        "communicate": "易沟通",
+    }
+    assert [cause.id for cause in taxonomy.causes if cause.boundary] == ["arrears_cutoff_reconnect"]
+    assert [cause.id for cause in taxonomy.causes if cause.rare] == ["value_added_service", "frequency_abnormal"]
+
+
+def test_boundary_rules_are_found_for_where_they_lead_and_for_what_they_forbid(taxonomy: Taxonomy) -> None:
+    leading = {rule.to for rule in taxonomy.rules_for("frequent_outage")}
+    forbidding = {rule.to for rule in taxonomy.rules_for("outage_unjustified")}
+    assert leading == forbidding == {("frequent_outage",)}
+    assert [rule.unless != "" for rule in taxonomy.rules_for("voltage_abnormal")] == [False, True]
+    assert taxonomy.rules_for("praise") == ()
+    for rule in taxonomy.boundary_rules:
+        assert all(taxonomy.cause(target).type_id != rule.never for target in rule.to)
+
+
+def test_causes_directly_under_a_type_and_causes_in_groups_are_one_tree(tmp_path: Path, small_tree: Path) -> None:
+    flat = Taxonomy.load(small_tree)
+    assert flat.cause_ids == ("dark", "weak", "rude", "slow")
+    assert [(cause.level2_id, cause.level2_name) for cause in flat.causes_of("power")] == [("power", "电")] * 2
+    assert flat.type_probabilities(np.array([[0.1, 0.2, 0.3, 0.4]])) == pytest.approx(np.array([[0.3, 0.7]]))
+    found, kind = flat.find_cause("没 电"), flat.find_type("人")
+    assert (found, kind) == (flat.cause("dark"), flat.type("people"))
+    assert flat.cause("weak").cues == ("电压", "灯暗", "带不动")
+    mixed = GOOD.replace("  causes:\n", "  level2: [{id: b1, zh: 乙一, level3: [{id: w, zh: 里}]}]\n  causes:\n")
+    assert _problems(tmp_path, mixed) == []
+    tree = Taxonomy.load(tmp_path / "tree.yaml")
+    assert [(cause.id, cause.level2_id, cause.level2_name) for cause in tree.causes_of("b")] == [
+        ("w", "b1", "乙一"),
+        ("z", "b", "乙投诉"),
+    ]
+    assert tree.sha256 != flat.sha256
+
+
+def test_one_value_may_stand_for_a_list_of_one(tmp_path: Path) -> None:
+    content = GOOD.replace("gallup: [payment]", "gallup: payment, cues: 停电").replace("alias: [某甲]", "alias: 某甲")
+    assert _problems(tmp_path, content.replace("to: [x]", "to: x")) == []
+    tree = Taxonomy.load(tmp_path / "tree.yaml")
+    cause = tree.cause("x")
+    assert (cause.gallup, cause.cues, cause.aliases) == (("payment",), ("停电",), ("某甲",))
+    assert tree.boundary_rules[0].to == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("to: [x]", "to: [a]", (20, "unknown_reference")),  # a type is no cause
+        ("to: [x]", "to: [a1]", (20, "unknown_reference")),
+        ("not: b", "not: x", (20, "unknown_reference")),
+        ("to: [x]", "to: [[x]]", (20, "unknown_reference")),
+        ("zh: 另外", "zh: 另外, alias: [X]", (14, "duplicate_name")),  # the id of another, whatever the case
+        ("zh: 另外", "zh: 某 某", (14, "duplicate_name")),
+        ("zh: 乙投诉", "zh: 甲投诉", (15, "duplicate_name")),
+        ("id: a1", "id: [a1]", (10, "bad_id")),
+        ("id: a1", "id: A1", (10, "bad_id")),
+        ("id: z,", "", (18, "bad_id")),
+        ("zh: 甲一", "zh: ' '", (10, "missing_name")),
+        ("owner: hall", "owned: hall", (6, "unknown_key")),
+        ("zh: 甲一", "zh: 甲一\n    level4: []", (10, "unknown_key")),
+        ("when: 说得清", "when: 说得清, who: 谁", (20, "unknown_key")),
+        ("    level3:", "    level3: []\n  causes:", (10, "no_causes")),
+        ("  level2:", "  level2: none\n  causes:", (6, "bad_shape")),
+        ("departments: {hall: 营业厅}", "departments: [hall]", (1, "bad_shape")),
+        ("boundary_rules:", "boundary_rules:\n- 说得清", (1, "bad_shape")),
+        ("types:", "kinds:", (1, "no_types")),
+        ("{id: z, zh: 其它}", "{id: z, zh: 其它", (19, "not_yaml")),
+        ("zh: 另外", "zh: 另\x01外", (0, "not_yaml")),  # a character no YAML file may hold has no line
+    ],
+)
+def test_a_file_of_another_shape_is_a_problem_and_no_accident(
+    tmp_path: Path, old: str, new: str, found: tuple[int, str]
+) -> None:
+    assert old in GOOD
+    assert found in _problems(tmp_path, GOOD.replace(old, new, 1))
+
+
+def test_problems_come_in_the_order_of_the_lines_and_say_what_to_do(tmp_path: Path) -> None:
+    content = GOOD.replace("not: b", "not: c").replace("owner: hall", "owner: hell").replace("zh: 另外", "zh: 某甲")
+    path = tmp_path / "tree.yaml"
+    path.write_text(content, encoding="utf-8")
+    assert [str(problem) for problem in check(path)] == [
+        f"{path}:6: unknown_reference: owner 'hell' of 'a' is not in `departments`",
+        f"{path}:14: duplicate_name: name '某甲' already names 'x' (line 13)",
+        f"{path}:20: unknown_reference: boundary rule excludes 'c', which is no type",
+    ]
+    with pytest.raises(TaxonomyError) as caught:
+        Taxonomy.load(path)
+    assert caught.value.code == "taxonomy_invalid"
+    assert caught.value.message.splitlines() == [str(problem) for problem in check(path)]
+
+
+def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "tree.yaml"
+    path.write_bytes(GOOD.encode("gb18030"))
+    assert [(problem.line, problem.code) for problem in check(path)] == [(0, "unreadable")]

@@ -119,6 +119,8 @@ def _close_gaps(text: str) -> str:
 def _entity(match: re.Match[str]) -> str:
     """Decode an entity, but never to a surrogate or an unassigned code point."""
     decoded = html.unescape(match[0])
+    if len(decoded) > 2:  # an unknown name that begins like a known one: &nothing; is not ¬hing;
+        return match[0]
     return decoded if decoded.isprintable() or decoded.isspace() else " "
 
 

@@ -25,6 +25,8 @@ def parse_time(value: object) -> datetime | None:
     (datetime.datetime(2026, 11, 2, 8, 30), datetime.datetime(2026, 11, 2, 8, 30), None)
     """
     if isinstance(value, datetime):
+        if type(value) is not datetime:  # with pandas installed, pyarrow gives nanoseconds as pandas' own kind
+            value = datetime.fromisoformat(value.isoformat(timespec="microseconds"))
         return _local(value)
     text = "" if value is None else str(value).strip()
     if not text:

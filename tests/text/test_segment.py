@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.settings import ROOT
 from pipeline.text import Lexicon, Segmenter, normalize, read_narrative
@@ -45,3 +47,44 @@ def test_words_of_the_lexicon_and_stand_ins_stay_whole(segmenters: tuple[Segment
     for segmenter in segmenters:
         words = segmenter.words("客户<姓名>反映台区欠费停电，户号<户号>，网上国网报装。")
         assert words == ["客户", "<姓名>", "反映", "台区", "欠费停电", "户号", "<户号>", "网上国网", "报装"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("2018-03-01、5.5.28、0.4kV", ["2018", "03", "01", "5", "5", "28", "0", "4kV"]),
+        ("A-B线、a_b、c+d#&%", ["A", "B", "线", "a", "b", "c", "d"]),
+        ("电e宝😀，停电①", ["电e宝", "停电", "①"]),
+        ("<电话><户号>停<姓名>", ["<电话>", "<户号>", "停", "<姓名>"]),
+        ("<某某>停电", ["某某", "停电"]),  # brackets alone make no stand-in
+        ("㐀㐀𠮷𠮷停电", ["㐀", "㐀", "𠮷", "𠮷", "停电"]),
+        ("。， \t…", []),
+    ],
+)
+def test_the_words_of_both_are_these(segmenters: tuple[Segmenter, Segmenter], text: str, words: list[str]) -> None:
+    assert [segmenter.words(text) for segmenter in segmenters] == [words, words]
+
+
+_PIECES = st.sampled_from(
+    [
+        *"停电户号客反映台区一二三年0159abkVＡ.,:;!?()-/<>&#*~_=+%' \"，。！（）：【】“”、…～①²℃é😀👍",
+        *"㐀〇龥鿿豈𠮷·—×￥$^|{}\n\t\r\u200d\ufe0fー한ы",
+        *("2018-03-01", "5.5.28", "0.4kV", "电e宝", "A-B", "<姓名>", "\r\n", "3.14", "1,000", "95598", "频繁停电"),
+    ]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(_PIECES, max_size=15).map("".join))
+def test_they_agree_whatever_is_put_together(segmenters: tuple[Segmenter, Segmenter], text: str) -> None:
+    fast, reference = segmenters
+    assert fast.words(text) == reference.words(text)
+
+
+def test_another_lexicon_cuts_other_words_and_leaves_the_first_as_it_was(
+    segmenters: tuple[Segmenter, Segmenter],
+) -> None:
+    other = Lexicon("another", (("近来频繁", 10**6),))
+    for segmenter, reference in zip(segmenters, (False, True), strict=True):
+        assert Segmenter(other, reference=reference).words("近来频繁停电") == ["近来频繁", "停电"]
+        assert segmenter.words("近来频繁停电") == ["近来", "频繁停电"]
