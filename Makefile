@@ -32,9 +32,9 @@ demo: $(VENV)/.core ## make the export in data/demo again
 	$(BIN)/python data/demo/source/compose.py
 
 model: $(VENV)/.core ## train models/default again from data/corpus
-	$(BIN)/gongdan train --config configs/train/linear.yaml
+	$(BIN)/gongdan train --config configs/train/linear.yaml --output models/default
 
-benchmark: $(VENV)/.dev ## a million tickets through gongdan score (about ten minutes)
+benchmark: $(VENV)/.dev ## a million tickets through gongdan score (about five minutes)
 	$(BIN)/python benchmarks/score_linear.py
 
 lock: $(VENV)/.dev ## resolve requirements.lock again (needs uv)

@@ -277,3 +277,17 @@ def test_a_file_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     path = tmp_path / "tree.yaml"
     path.write_bytes(GOOD.encode("gb18030"))
     assert [(problem.line, problem.code) for problem in check(path)] == [(0, "unreadable")]
+
+
+def test_what_a_node_says_of_itself_is_read_and_what_it_does_not_say_is_empty(tmp_path: Path) -> None:
+    said = "definition: 甲义, rule: 七日, evidence: doc, boundary: true, boundary_note: 界, rare: true, scenes: [场]"
+    content = GOOD.replace("zh: 某某,", f"zh: 某某, {said},").replace("owner: hall", "owner: hall\n  definition: 类义")
+    assert _problems(tmp_path, content.replace("not: b}", "not: b, unless: 除非, note: 注}")) == []
+    tree = Taxonomy.load(tmp_path / "tree.yaml")
+    full, bare = tree.cause("x"), tree.cause("y")
+    assert (full.definition, full.rule, full.evidence, full.boundary_note) == ("甲义", "七日", "doc", "界")
+    assert (full.boundary, full.rare, full.scenes) == (True, True, ("场",))
+    assert (bare.definition, bare.rule, bare.evidence, bare.boundary_note) == ("", "", "", "")
+    assert (bare.boundary, bare.rare, bare.scenes, bare.department, bare.theme) == (False, False, (), None, None)
+    assert [(kind.definition, kind.owner) for kind in tree.types] == [("类义", "hall"), ("", None)]
+    assert [(rule.unless, rule.note) for rule in tree.boundary_rules] == [("除非", "注")]

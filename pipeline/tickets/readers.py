@@ -33,7 +33,7 @@ _WORD = re.compile(r"\w")
 _ZIP = b"PK\x03\x04"
 _SHORT = 8
 _AROUND_ID = ("=", "'", '"', "\u200b", "\ufeff")
-_BRACKETS = "【[［〔『「"
+_BRACKETS = "【[［〔『「〖（("
 _LOST_BRACKET = re.compile(r"[^】\]］]{1,24}[】\]］]\W*")  # a topic without its opening bracket, and nothing else
 
 

@@ -235,3 +235,14 @@ def test_a_normalised_text_has_neither_edges_nor_doubles_of_white_space(text: st
 )
 def test_broken_nested_and_doubled_brackets(text: str, topic: str, narrative: str) -> None:
     assert split_topic(text) == (topic, narrative)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    ["²³", "¹¹", "¼¾", "⁰₎", "⅐⅟", "①⓿", "❶➓", "㈠㉇", "㊀㊰"],
+    ids=["squares", "first power", "fractions", "powers", "more fractions", "rings", "discs", "brackets", "circles"],
+)
+def test_every_character_set_apart_by_its_form_stays(first: str, last: str) -> None:
+    form = [chr(point) for point in range(ord(first), ord(last) + 1) if chr(point).isprintable()]
+    assert form
+    assert [normalize(character) for character in form] == form

@@ -88,3 +88,9 @@ def test_another_lexicon_cuts_other_words_and_leaves_the_first_as_it_was(
     for segmenter, reference in zip(segmenters, (False, True), strict=True):
         assert Segmenter(other, reference=reference).words("近来频繁停电") == ["近来频繁", "停电"]
         assert segmenter.words("近来频繁停电") == ["近来", "频繁停电"]
+
+
+def test_the_two_that_agree_are_two(segmenters: tuple[Segmenter, Segmenter]) -> None:
+    """Without the gaps they cut this differently; were they one and the same, comparing them would prove nothing."""
+    fast, reference = segmenters
+    assert (fast._cut("a.b"), reference._cut("a.b")) == (["a.b"], ["a", ".", "b"])
