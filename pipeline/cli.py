@@ -71,9 +71,8 @@ def score(
     from pipeline.tickets import count_hint
 
     chosen = ScoreSettings.load(settings)
-    readable = source.is_file() and source.suffix.lower() != ".xlsx"
-    with console.progress(source.name, count_hint(source) if readable else None) as advance:
-        summary = score_file(source, target, model, chosen, advance=advance)
+    with console.file_progress(count_hint) as begin_file:
+        summary = score_file(source, target, model, chosen, advance=begin_file(source))
     if as_json:
         _print_json(summary.as_dict())
     else:
@@ -141,13 +140,12 @@ def evaluate_command(
 
     Example: gongdan evaluate --data data/corpus --min-support 5
     """
-    from pipeline.classify.answer import ScoreSettings
     from pipeline.classify.model import Model
     from pipeline.corpus import load_labelled
     from pipeline.train.evaluate import evaluate
 
     loaded = Model.load(model)
-    evaluation = evaluate(loaded, load_labelled(data, loaded.taxonomy), ScoreSettings.load(), min_support=min_support)
+    evaluation = evaluate(loaded, load_labelled(data, loaded.taxonomy), min_support=min_support)
     if as_json:
         _print_json({"model": loaded.name, **evaluation.figures()})
     else:

@@ -31,20 +31,12 @@ def err() -> Console:
 
 
 @contextmanager
-def progress(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show a bar on a terminal and nothing in a log; yields what is to be told how many rows were done."""
-    console = err()
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    with _bar(console) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda rows: bar.advance(task, rows)
-
-
-@contextmanager
 def file_progress(count: Callable[[Path], int | None]) -> Iterator[Callable[[Path], Callable[[int], None]]]:
-    """Show one bar per file; yields a function that begins a file."""
+    """Show one bar per file on a terminal and nothing in a log.
+
+    Yields a function that begins a file and returns what is to be told how many of its rows were done. Files are
+    counted only where there is a bar to draw.
+    """
     console = err()
     if not console.is_terminal:
         yield lambda _: lambda _: None

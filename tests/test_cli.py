@@ -1,4 +1,6 @@
 import json
+import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -126,3 +128,18 @@ def test_nightly_runs_over_the_demo_once_and_then_finds_nothing_new(tmp_path: Pa
     assert "待人工复核" in first.output
     table = first.output[: first.output.index("2 files")]
     assert second.output.startswith(table)
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.parquet"])
+def test_a_damaged_file_is_one_line_on_a_terminal_too(tmp_path: Path, name: str) -> None:
+    """On a terminal the file is counted for the bar before it is read."""
+    (tmp_path / name).write_bytes(b"neither a spreadsheet nor a table")
+    main, terminal = pty.openpty()
+    command = [sys.executable, "-m", "pipeline", "score", str(tmp_path / name), "-o", str(tmp_path / "out.csv")]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=terminal, check=False)
+    os.close(terminal)
+    shown = os.read(main, 1 << 16).decode()
+    os.close(main)
+    assert done.returncode == 1
+    assert "file_damaged" in shown
+    assert "Traceback" not in shown

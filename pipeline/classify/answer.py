@@ -49,6 +49,10 @@ class Level(Settings):
     rows: int
     wrong: int
 
+    def accepts(self, probability: float) -> bool:
+        """Tell whether an answer of this probability is safe to use at this level."""
+        return self.threshold is not None and probability >= self.threshold
+
 
 class Thresholds(Settings):
     """The two levels at which an answer can be safe."""
@@ -117,12 +121,9 @@ def best_paths(probabilities: Floats, type_probabilities: Floats, taxonomy: Taxo
 
 
 def _level(of_type: float, of_cause: float, thresholds: Thresholds) -> str:
-    def reached(level: Level, probability: float) -> bool:
-        return level.threshold is not None and probability >= level.threshold
-
-    if not reached(thresholds.type, of_type):
+    if not thresholds.type.accepts(of_type):
         return "none"
-    return "cause" if reached(thresholds.cause, of_cause) else "type"
+    return "cause" if thresholds.cause.accepts(of_cause) else "type"
 
 
 def _reasons(level: str, type_id: str, agent_type: str | None) -> tuple[str, ...]:

@@ -141,10 +141,9 @@ class _Job:
         """Read a file ahead of the scoring and let through what is new."""
         for chunk in read_chunks(path, self.columns, self.settings.chunk_rows):
             wanted = [ticket for ticket in chunk.tickets if self._is_wanted(ticket)]
-            known = self.store.known(
-                [key_of(ticket) for ticket in wanted], self.model.digest, self.model.manifest.taxonomy_version
-            )
-            fresh = [ticket for ticket in wanted if key_of(ticket) not in known]
+            keys = [key_of(ticket) for ticket in wanted]
+            known = self.store.known(keys, self.model.digest, self.model.manifest.taxonomy_version)
+            fresh = [ticket for ticket, key in zip(wanted, keys, strict=True) if key not in known]
             night.read += chunk.rows
             night.before_since += len(chunk.tickets) - len(wanted)
             night.known += len(wanted) - len(fresh)

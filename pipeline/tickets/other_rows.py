@@ -31,7 +31,7 @@ _BATCH = 4096
 _SHEET_BATCH = 256
 _OLE = b"\xd0\xcf\x11\xe0"  # the container of .xls files and of password-protected .xlsx files
 # What openpyxl and the layers below it raise for a file that is not as it should be.
-_XLSX_FAULTS = (
+XLSX_FAULTS = (
     zipfile.BadZipFile, zlib.error, struct.error, InvalidFileException, ParseError,
     LookupError, TypeError, ValueError, AttributeError, RuntimeError, EOFError, OSError,
 )  # fmt: skip
@@ -53,7 +53,7 @@ def xlsx_table(path: Path, columns: Columns) -> Table:
                 if header := find_header(_sheet_rows(sheet), columns):
                     return Table(header.positions, _xlsx_data(path.name, opened.pop_all(), sheet, header.row))
             raise no_header(path.name, map(_sheet_rows, book.worksheets), columns)
-        except _XLSX_FAULTS as error:
+        except XLSX_FAULTS as error:
             raise _damaged(path.name, "xlsx") from error
 
 
@@ -113,7 +113,7 @@ def _xlsx_data(name: str, opened: ExitStack, sheet: Worksheet, header_row: int) 
     with opened:
         try:
             yield from islice(_sheet_rows(sheet), header_row, None)
-        except _XLSX_FAULTS as error:
+        except XLSX_FAULTS as error:
             raise _damaged(name, "xlsx") from error
 
 

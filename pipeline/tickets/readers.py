@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import FileError
@@ -15,7 +16,7 @@ from pipeline.text import normalize, split_topic
 from pipeline.tickets.columns import REQUIRED, Columns
 from pipeline.tickets.csv_rows import csv_table
 from pipeline.tickets.dates import parse_time
-from pipeline.tickets.other_rows import cell_text, jsonl_table, open_book, parquet_table, xlsx_table
+from pipeline.tickets.other_rows import XLSX_FAULTS, cell_text, jsonl_table, open_book, parquet_table, xlsx_table
 from pipeline.tickets.record import Ticket
 from pipeline.tickets.rejects import Reject, reject
 from pipeline.tickets.rows import Row, Table
@@ -70,16 +71,21 @@ def read_tickets(path: Path, columns: Columns) -> Iterator[Ticket | Reject]:
 
 
 def count_hint(path: Path) -> int | None:
-    """Return about how many rows a readable file has, for a progress bar; None if that takes long to find out."""
+    """Return about how many rows a file has, for a progress bar; None if that cannot be told.
+
+    What is wrong with a file is said by whoever reads it, not by the one who only wants to draw a bar.
+    """
     kind = path.suffix.lower()
-    if kind == ".parquet":
-        count: int = pq.read_metadata(path).num_rows
-        return count
-    if kind == ".xlsx":
+    try:
+        if kind == ".parquet":
+            count: int = pq.read_metadata(path).num_rows
+            return count
         with path.open("rb") as file:
-            return open_book(file).worksheets[0].max_row
-    with path.open("rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+            if kind == ".xlsx":
+                return open_book(file).worksheets[0].max_row
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+    except (pa.ArrowException, *XLSX_FAULTS):
+        return None
 
 
 def _open(path: Path, columns: Columns) -> Table:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
-from pipeline.classify.answer import ScoreSettings, best_paths
+from pipeline.classify.answer import Level, best_paths
 from pipeline.classify.base import Floats
 from pipeline.classify.calibrate import expected_calibration_error
 from pipeline.classify.model import Model
@@ -58,15 +58,20 @@ class Evaluation:
         return {name: value for name, value in asdict(self).items() if isinstance(value, int | float)}
 
 
-def evaluate(model: Model, rows: Sequence[Labelled], settings: ScoreSettings, *, min_support: int = 1) -> Evaluation:
+def evaluate(model: Model, rows: Sequence[Labelled], *, min_support: int = 1) -> Evaluation:
     """Run a model over labelled narratives."""
     texts = [row.text for row in rows]
     parts = [model.predict_proba(texts[at : at + _BATCH]) for at in range(0, len(texts), _BATCH)]
-    answers = [
-        answer for at in range(0, len(texts), _BATCH) for answer in model.answer(texts[at : at + _BATCH], settings)
-    ]
-    accepted = np.array([answer.answer != "none" for answer in answers])
-    return measure(np.concatenate(parts), rows, model.taxonomy, accepted, min_support=min_support)
+    probabilities = np.concatenate(parts)
+    accepted = accepted_types(probabilities, model.taxonomy, model.manifest.thresholds.type)
+    return measure(probabilities, rows, model.taxonomy, accepted, min_support=min_support)
+
+
+def accepted_types(probabilities: Floats, taxonomy: Taxonomy, level: Level) -> NDArray[np.bool_]:
+    """Tell for every row of probabilities (n, n_causes) whether its most probable type is accepted: (n,)."""
+    return np.array(
+        [level.accepts(best) for best in taxonomy.type_probabilities(probabilities).max(axis=1)], dtype=bool
+    )
 
 
 def measure(

@@ -15,7 +15,7 @@ from pydantic import Field
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from pipeline.classify.answer import Level, Thresholds, best_paths
+from pipeline.classify.answer import Thresholds, best_paths
 from pipeline.classify.base import Floats
 from pipeline.classify.calibrate import Calibration
 from pipeline.classify.folder import CARD, FORMAT, LEXICON, tree_of, write_folder
@@ -26,7 +26,7 @@ from pipeline.settings import Settings, resolve
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon, Segmenter, normalize
 from pipeline.train.card import model_card
-from pipeline.train.evaluate import Evaluation, measure
+from pipeline.train.evaluate import Evaluation, accepted_types, measure
 from pipeline.train.thresholds import choose_threshold
 
 
@@ -88,7 +88,7 @@ def train_linear(settings: LinearSettings, step: Callable[[str], None] = lambda 
     step("fitting on all narratives")
     classifier = learner.fit([row.text for row in rows], labels)
     thresholds = _thresholds(calibrated, labels, taxonomy, settings.thresholds)
-    evaluation = _evaluation(calibrated, rows, taxonomy, thresholds.type)
+    evaluation = measure(calibrated, rows, taxonomy, accepted_types(calibrated, taxonomy, thresholds.type))
     trained = Trained(
         resolve(settings.output),
         evaluation,
@@ -185,12 +185,6 @@ def _thresholds(
         type=choose(of_types[every, types], types == true_types, error=settings.type_error),
         cause=choose(calibrated[every, causes], causes == labels, error=settings.cause_error),
     )
-
-
-def _evaluation(calibrated: Floats, rows: Sequence[Labelled], taxonomy: Taxonomy, level: Level) -> Evaluation:
-    confidence = taxonomy.type_probabilities(calibrated).max(axis=1)
-    accepted = confidence >= level.threshold if level.threshold is not None else np.zeros(len(rows), dtype=bool)
-    return measure(calibrated, rows, taxonomy, accepted)
 
 
 def _corpus_sha256(rows: Sequence[Labelled]) -> str:

@@ -553,3 +553,10 @@ def _peak(entries: Iterator[Ticket | Reject], rows: int) -> int:
     tracemalloc.reset_peak()
     assert sum(isinstance(entry, Ticket) for entry in entries) == rows
     return tracemalloc.get_traced_memory()[1]
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.parquet", "none.csv", "none.xlsx", "none.parquet"])
+def test_a_file_that_cannot_be_read_has_no_count_and_raises_nothing(tmp_path: Path, name: str) -> None:
+    if name.startswith("a"):
+        (tmp_path / name).write_bytes(b"PAR1 neither a spreadsheet nor a table")
+    assert count_hint(tmp_path / name) is None

@@ -3,7 +3,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.classify.answer import ScoreSettings
 from pipeline.classify.model import Model
 from pipeline.corpus import Labelled, load_labelled
 from pipeline.taxonomy import Taxonomy
@@ -64,9 +63,9 @@ def test_a_file_with_only_types_can_be_evaluated(small_tree: Path) -> None:
 
 
 def test_evaluating_a_model_on_its_own_corpus_covers_every_row(
-    small_model: Path, small_tree: Path, small_corpus: Path, settings: ScoreSettings
+    small_model: Path, small_tree: Path, small_corpus: Path
 ) -> None:
     taxonomy = Taxonomy.load(small_tree)
-    figures = evaluate(Model.load(small_model, taxonomy), load_labelled(small_corpus, taxonomy), settings)
+    figures = evaluate(Model.load(small_model, taxonomy), load_labelled(small_corpus, taxonomy))
     assert figures.n == figures.n_cause == 96
     assert figures.type_accuracy == 1.0
