@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from pipeline import console
 from pipeline.errors import GongdanError
-from pipeline.settings import CONFIGS, DEFAULT_MODEL, LEXICON, load_settings, resolve
+from pipeline.settings import CONFIGS, CORPUS, DEFAULT_MODEL, LEXICON, load_settings, resolve
 
 # What a command needs is imported where it runs: `gongdan --help` should not wait for scikit-learn.
 
@@ -40,7 +40,9 @@ app = typer.Typer(
 taxonomy_app = typer.Typer(help="The classification tree.", no_args_is_help=True)
 lexicon_app = typer.Typer(help="The segmenter's own words.", no_args_is_help=True)
 app.add_typer(taxonomy_app, name="taxonomy")
+corpus_app = typer.Typer(help="Labelled narratives.", no_args_is_help=True)
 app.add_typer(lexicon_app, name="lexicon")
+app.add_typer(corpus_app, name="corpus")
 
 ModelOption = Annotated[Path, typer.Option("--model", help="A model folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
@@ -191,6 +193,39 @@ def lexicon_check(
         raise typer.Exit(1)
     if data is not None:
         _show_cut_changes(file, data)
+
+
+@corpus_app.command(name="check")
+def corpus_check(
+    data: Annotated[Path, typer.Argument(help="Labelled .jsonl or .csv, or a folder of them.")] = CORPUS,
+    readings: Annotated[
+        Path | None, typer.Option(help="A .csv with both readers' labels: id,first,second,hard,pair,side.")
+    ] = None,
+    against: Annotated[Path | None, typer.Option(help="Labelled texts to compare repetition with.")] = None,
+) -> None:
+    """Count a corpus, and look for what a model would learn from it that nobody meant.
+
+    Prints Markdown: narratives per cause and voice; lengths, and how far form alone (length, punctuation, line breaks,
+    voice) tells the types apart; how much it repeats itself; how far two readers agree.
+
+    Example: gongdan corpus check --readings data/readings.csv
+    """
+    from pipeline.corpus import load_labelled, report
+    from pipeline.corpus.readings import load_readings
+    from pipeline.taxonomy import Taxonomy
+
+    taxonomy = Taxonomy.load()
+    with console.steps() as step:
+        step("reading")
+        rows = load_labelled(data, taxonomy)
+        step("guessing types from form alone")
+        parts = [report.counts(rows, taxonomy), report.form(rows, taxonomy)]
+        if readings is not None:
+            parts.append(report.second_reading(load_readings(readings), taxonomy))
+        if against is not None:
+            step("counting 4-grams")
+            parts.append(report.repetition(rows, load_labelled(against, taxonomy), against.stem))
+    console.show_markdown("\n\n".join(parts))
 
 
 def _show_cut_changes(file: Path, data: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -91,6 +92,12 @@ def show_night(night: "Night", taxonomy: "Taxonomy") -> None:
     )
     if not night.scored:
         console.print("没有新工单 nothing new: every ticket in the inbox was answered before by this model.")
+
+
+def show_markdown(text: str) -> None:
+    """Show Markdown: set on a terminal, as it is in a file or a pipe."""
+    console = out()
+    console.print(Markdown(text) if console.is_terminal else text, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_evaluation(evaluation: "Evaluation", model: str) -> None:

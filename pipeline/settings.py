@@ -10,6 +10,7 @@ from pipeline.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
+CORPUS = ROOT / "data" / "corpus"
 DEFAULT_MODEL = ROOT / "models" / "default"
 LEXICON = Path(__file__).resolve().parent / "text" / "lexicon.txt"
 

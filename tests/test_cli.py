@@ -23,7 +23,9 @@ def tickets(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("command", [[], ["score"], ["nightly"], ["train"], ["evaluate"], ["taxonomy"], ["lexicon"]])
+@pytest.mark.parametrize(
+    "command", [[], ["score"], ["nightly"], ["train"], ["evaluate"], ["taxonomy"], ["lexicon"], ["corpus"]]
+)
 def test_help_is_there_for_every_command(command: list[str]) -> None:
     result = _run(*command, "--help")
     assert result.exit_code == 0
@@ -143,3 +145,39 @@ def test_a_damaged_file_is_one_line_on_a_terminal_too(tmp_path: Path, name: str)
     assert done.returncode == 1
     assert "file_damaged" in shown
     assert "Traceback" not in shown
+
+
+def test_corpus_check_counts_and_warns_in_markdown(tmp_path: Path) -> None:
+    corpus = tmp_path / "rows.csv"
+    labels = ["bill", "frequent_outage"] * 20
+    texts = [
+        f"{'电费算错' if label == 'bill' else '停电！！！'}第{at}次" + "请核实" * 20 for at, label in enumerate(labels)
+    ]
+    corpus.write_text(
+        "id,text,cause,style\n"
+        + "".join(f"{at},{text},{label},agent\n" for at, (text, label) in enumerate(zip(texts, labels, strict=True))),
+        encoding="utf-8",
+    )
+    readings = tmp_path / "readings.csv"
+    readings.write_text(
+        "id,first,second,hard,pair,side\n"
+        + "".join(f"{at},{label},{'tariff' if at == 0 else label},,,\n" for at, label in enumerate(labels)),
+        encoding="utf-8",
+    )
+    result = _run("corpus", "check", corpus, "--readings", readings, "--against", corpus)
+    assert result.exit_code == 0, result.output
+    assert "| bill | 电费 | 20 | 0 | 0 | 20 |" in result.stdout
+    assert "tell the type of 100.0%; always saying the largest type would be right for 50.0%." in result.stdout
+    assert "| causes | 0.951 | 97.5% |" in result.stdout
+    assert "| within | corpus | rows |" in result.stdout
+
+
+def test_corpus_check_says_what_a_small_corpus_is_too_small_for(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("id,text,cause\n1,电费算错,bill\n", encoding="utf-8")
+    result = _run("corpus", "check", tmp_path / "rows.csv")
+    assert result.exit_code == 0, result.output
+    assert "| bill | 电费 | 0 | 0 | 0 | 1 |" in result.stdout
+    assert "it takes two types or more" in result.stdout
+    refused = _run("corpus", "check", tmp_path / "rows.csv", "--against", tmp_path / "rows.csv")
+    assert refused.exit_code == 1
+    assert "corpus_too_small: 4 characters do not fill" in refused.stderr

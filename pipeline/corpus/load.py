@@ -1,7 +1,7 @@
 """Labelled narratives from .jsonl, .csv (or any format an export may have)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import CorpusError
@@ -28,6 +28,7 @@ class Labelled:
     type: str
     cause: str | None
     style: str = ""
+    raw: str = field(default="", repr=False)  # as it was typed, unmasked: to measure its form, never to store or show
 
     @property
     def text(self) -> str:
@@ -74,6 +75,6 @@ def _labelled(ticket: Ticket, taxonomy: Taxonomy) -> Labelled | None:
     style = ticket.fields.get("style", "")
     if name := ticket.fields.get("cause"):
         cause = taxonomy.find_cause(name)
-        return Labelled(ticket.ticket_id, narrative, cause.type_id, cause.id, style) if cause else None
+        return Labelled(ticket.ticket_id, narrative, cause.type_id, cause.id, style, ticket.text) if cause else None
     kind = taxonomy.find_type(ticket.fields.get("type", ""))
-    return Labelled(ticket.ticket_id, narrative, kind.id, None, style) if kind else None
+    return Labelled(ticket.ticket_id, narrative, kind.id, None, style, ticket.text) if kind else None
