@@ -83,6 +83,8 @@ def test_the_agents_classification_is_never_a_feature(settings: ScoreSettings, t
     bracket = Ticket("1", "【电价】台区一个月停电五次", 2)
     ((first, second, third),) = score_chunks([[plain, swayed, bracket]], DEFAULT_MODEL, Model.load(), settings)
     chances = {
-        (it.answer.type_probability, it.answer.cause_probability, it.answer.cause) for it in (first, second, third)
+        # The last bits of a float depend on the row's place in the batch.
+        (round(it.answer.type_probability, 12), round(it.answer.cause_probability, 12), it.answer.cause)
+        for it in (first, second, third)
     }
     assert len(chances) == 1
