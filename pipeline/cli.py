@@ -113,19 +113,22 @@ def nightly(
 def train(
     config: Annotated[Path, typer.Option(help="A complete training configuration, see configs/train/.")],
     output: Annotated[Path | None, typer.Option(help="Write the model here instead of where the config says.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on where a BERT's training was stopped.")] = True,
 ) -> None:
     """Train a model on labelled narratives and write it as a folder.
 
-    Example: gongdan train --config configs/train/linear.yaml
+    The linear model takes a minute; the BERT needs what `make train` installs, and on two cores half an hour.
+
+    Example: gongdan train --config configs/train/bert.yaml
     """
     from pipeline.taxonomy import Taxonomy
-    from pipeline.train.linear import LinearSettings, train_linear
+    from pipeline.train import load_train_settings, run
 
-    settings = load_settings(config, LinearSettings)
+    settings = load_train_settings(config)
     if output is not None:
         settings = settings.model_copy(update={"output": output.absolute()})
     with console.steps() as step:
-        trained = train_linear(settings, step)
+        trained = run(settings, step, resume=resume)
     console.show_trained(trained, Taxonomy.load(resolve(settings.taxonomy)))
 
 

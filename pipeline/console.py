@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # what is shown is made elsewhere; loading it is not this mod
     from pipeline.nightly import Night
     from pipeline.taxonomy import Taxonomy
     from pipeline.train.evaluate import Evaluation, LabelScore
-    from pipeline.train.linear import Trained
+    from pipeline.train.finish import Trained
 
 _WORST = 15  # causes listed by `evaluate`: those with the lowest F1
 
@@ -51,15 +51,34 @@ def file_progress(count: Callable[[Path], int | None]) -> Iterator[Callable[[Pat
         yield begin
 
 
+class Steps:
+    """Names the step that runs; where its length is known, how far it is and how long it will take."""
+
+    def __init__(self, console: Console, bar: Progress | None) -> None:
+        """Take a bar to draw on, or None in a log: there every step is one line."""
+        self._console, self._bar = console, bar
+        self._task = bar.add_task("starting", total=None) if bar else None
+        self._name = ""
+
+    def __call__(self, name: str, done: int = 0, total: int | None = None) -> None:
+        """Take the step's name and how much of it is done."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, description=name, completed=done, total=total)
+        elif name != self._name:
+            share = f" ({done / total:.0%})" if total else ""
+            self._console.print(f"{name}{share} ...", highlight=False)
+        self._name = name
+
+
 @contextmanager
-def steps() -> Iterator[Callable[[str], None]]:
-    """Name the step that runs: in place on a terminal, one line each in a log."""
+def steps() -> Iterator[Steps]:
+    """Show steps in place on a terminal, one line each in a log."""
     console = err()
     if not console.is_terminal:
-        yield lambda step: console.print(f"{step} ...", highlight=False)
+        yield Steps(console, None)
         return
-    with console.status("starting") as status:
-        yield lambda step: status.update(step)
+    with _bar(console) as bar:
+        yield Steps(console, bar)
 
 
 def show_summary(summary: "Summary", taxonomy: "Taxonomy") -> None:
@@ -117,7 +136,9 @@ def show_evaluation(evaluation: "Evaluation", model: str) -> None:
 def show_trained(trained: "Trained", taxonomy: "Taxonomy") -> None:
     """Show what training left."""
     console, evaluation = out(), trained.evaluation
-    console.print(_label_table("cross-validated, by type", [score for score in evaluation.types if score.support]))
+    console.print(
+        _label_table("on rows it was not trained on, by type", [score for score in evaluation.types if score.support])
+    )
     console.print(
         f"type accuracy {evaluation.type_accuracy:.3f}, macro-F1 {evaluation.type_macro_f1:.3f}; "
         f"cause accuracy {evaluation.cause_accuracy:.3f}, macro-F1 {evaluation.cause_macro_f1:.3f}; "

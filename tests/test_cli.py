@@ -74,7 +74,12 @@ def test_no_progress_bar_in_a_log(tickets: Path, tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_train_and_evaluate_work_on_any_two_level_tree(linear_config: Path, small_corpus: Path, tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore")  # MLflow warns of its own code
+def test_train_and_evaluate_work_on_any_two_level_tree(
+    linear_config: Path, small_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     result = _run("train", "--config", linear_config, "--output", tmp_path / "model")
     assert result.exit_code == 0, result.output
     assert "model written to" in result.output

@@ -102,7 +102,7 @@ _worker: tuple[Model, ScoreSettings] | None = None
 
 def _start_worker(folder: Path, settings: ScoreSettings) -> None:
     global _worker
-    _worker = (Model.load(folder), settings)
+    _worker = (Model.load(folder, threads=1), settings)  # one process per core already
 
 
 def _score_in_worker(tasks: Sequence[_Task]) -> list[tuple[Narrative, Answer]]:

@@ -7,13 +7,26 @@ from pathlib import Path
 from pipeline.classify.answer import Answer, ScoreSettings, decide
 from pipeline.classify.base import Classifier, Floats
 from pipeline.classify.folder import Manifest, read_manifest, require_match
-from pipeline.classify.linear import KIND, LinearClassifier
 from pipeline.errors import ModelError
 from pipeline.settings import DEFAULT_MODEL
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon, Segmenter
 
-LOADERS: Mapping[str, Callable[[Path, Segmenter], Classifier]] = {KIND: LinearClassifier.load}
+
+def _linear(folder: Path, segmenter: Segmenter, threads: int) -> Classifier:
+    from pipeline.classify.linear import LinearClassifier  # noqa: PLC0415 - only what the folder needs is loaded
+
+    del threads  # it works in one
+    return LinearClassifier.load(folder, segmenter)
+
+
+def _bert(folder: Path, segmenter: Segmenter, threads: int) -> Classifier:
+    from pipeline.classify.bert import BertClassifier  # noqa: PLC0415
+
+    return BertClassifier.load(folder, segmenter, threads)
+
+
+LOADERS: Mapping[str, Callable[[Path, Segmenter, int], Classifier]] = {"linear": _linear, "bert": _bert}
 _SHOWN = 12  # hexadecimal digits of a digest that people are shown
 
 
@@ -28,9 +41,16 @@ class Model:
 
     @classmethod
     def load(
-        cls, folder: Path = DEFAULT_MODEL, taxonomy: Taxonomy | None = None, lexicon: Lexicon | None = None
+        cls,
+        folder: Path = DEFAULT_MODEL,
+        taxonomy: Taxonomy | None = None,
+        lexicon: Lexicon | None = None,
+        *,
+        threads: int = 0,
     ) -> "Model":
         """Read a model folder for a taxonomy and a lexicon (the project's unless given).
+
+        `threads` limits a model that could use several cores at once; 0 does not.
 
         Raises ModelError if the folder is missing or damaged, or was made for another taxonomy or lexicon.
         """
@@ -41,7 +61,7 @@ class Model:
         require_match(manifest, folder, taxonomy, lexicon)
         if manifest.kind not in LOADERS:
             raise ModelError("model_kind", f"{folder} is a {manifest.kind!r} model; known are {', '.join(LOADERS)}")
-        return cls(manifest, digest, LOADERS[manifest.kind](folder, Segmenter(lexicon)), taxonomy)
+        return cls(manifest, digest, LOADERS[manifest.kind](folder, Segmenter(lexicon), threads), taxonomy)
 
     @property
     def name(self) -> str:

@@ -1,6 +1,7 @@
 """The model card: what a model is, what it was made from, what to expect of it and what not."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.classify.answer import Level, Thresholds
@@ -9,7 +10,15 @@ from pipeline.taxonomy import Taxonomy
 from pipeline.train.evaluate import Evaluation
 
 
-def model_card(manifest: Mapping[str, Any], evaluation: Evaluation, taxonomy: Taxonomy) -> str:
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What only the training knows: on which rows the figures rest, and under which licence the model stands."""
+
+    seen: str
+    licence: str
+
+
+def model_card(manifest: Mapping[str, Any], evaluation: Evaluation, taxonomy: Taxonomy, story: Story) -> str:
     """Return the card in Markdown."""
     thresholds: Thresholds = manifest["thresholds"]
     calibration: Calibration = manifest["calibration"]
@@ -31,12 +40,11 @@ Reads a Chinese complaint ticket and gives a probability to each of {len(taxonom
 | temperatures | causes {calibration.causes:.3f}, types {calibration.types:.3f} |
 | type accepted | {_level(thresholds.type)} |
 | cause accepted | {_level(thresholds.cause)} |
-| licence | Apache-2.0, like the corpus it was trained on |
+| licence | {story.licence} |
 
 ## What was seen
 
-Cross-validated: every row was scored by a model that had not seen it. Temperatures and thresholds were chosen on the
-same scores, so these figures are slightly kind. The corpus is written, not recorded: on real tickets expect less.
+{story.seen} The corpus is written, not recorded: on real tickets expect less.
 
 Type accuracy {evaluation.type_accuracy:.3f}, type macro-F1 {evaluation.type_macro_f1:.3f}, cause accuracy
 {evaluation.cause_accuracy:.3f}, cause macro-F1 {evaluation.cause_macro_f1:.3f}, ECE {evaluation.ece:.3f}; answered at

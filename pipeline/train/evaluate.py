@@ -9,7 +9,7 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_
 
 from pipeline.classify.answer import Level, best_paths
 from pipeline.classify.base import Floats
-from pipeline.classify.calibrate import expected_calibration_error
+from pipeline.classify.calibrate import Bin, expected_calibration_error, reliability
 from pipeline.classify.model import Model
 from pipeline.corpus import Labelled
 from pipeline.taxonomy import Taxonomy
@@ -52,6 +52,8 @@ class Evaluation:
     types: tuple[LabelScore, ...]
     causes: tuple[LabelScore, ...]
     confusion: tuple[tuple[int, ...], ...]  # (n_types, n_types): true type by row, predicted by column
+    cause_confusion: tuple[tuple[int, ...], ...]  # (n_causes, n_causes)
+    reliability: tuple[Bin, ...]  # of the types' probabilities
 
     def figures(self) -> dict[str, float]:
         """Return the single numbers, without the tables."""
@@ -88,6 +90,7 @@ def measure(
     true_types = np.array([taxonomy.type_ids.index(row.type) for row in rows])
     predicted_types = np.array(types)
     right = predicted_types == true_types
+    confidence = of_types[np.arange(len(rows)), types]
     labelled = [index for index, row in enumerate(rows) if row.cause is not None]
     true_causes = np.array([taxonomy.cause_ids.index(rows[index].cause or "") for index in labelled], dtype=int)
     predicted_causes = np.array([causes[index] for index in labelled], dtype=int)
@@ -98,17 +101,22 @@ def measure(
         type_accuracy=_share(right),
         cause_macro_f1=_macro_f1(true_causes, predicted_causes, min_support),
         cause_accuracy=_share(predicted_causes == true_causes),
-        ece=expected_calibration_error(of_types[np.arange(len(rows)), types], right),
+        ece=expected_calibration_error(confidence, right),
         coverage=_share(accepted),
         accepted_error=_share(~right[accepted]),
         min_support=min_support,
         types=_table(true_types, predicted_types, [(kind.id, kind.name) for kind in taxonomy.types]),
         causes=_table(true_causes, predicted_causes, [(cause.id, cause.name) for cause in taxonomy.causes]),
-        confusion=tuple(
-            tuple(map(int, line))
-            for line in confusion_matrix(true_types, predicted_types, labels=range(len(taxonomy.types)))
-        ),
+        confusion=_confusion(true_types, predicted_types, len(taxonomy.types)),
+        cause_confusion=_confusion(true_causes, predicted_causes, len(taxonomy.causes)),
+        reliability=tuple(reliability(confidence, right)),
     )
+
+
+def _confusion(true: NDArray[np.int64], predicted: NDArray[np.int64], size: int) -> tuple[tuple[int, ...], ...]:
+    if not len(true):
+        return ()
+    return tuple(tuple(map(int, line)) for line in confusion_matrix(true, predicted, labels=range(size)))
 
 
 def _share(values: NDArray[np.bool_]) -> float:

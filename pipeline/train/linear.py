@@ -1,12 +1,7 @@
 """Training the linear model: cross-validated scores for honest figures, then one fit on everything."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -15,55 +10,32 @@ from pydantic import Field
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, StratifiedKFold
 
-from pipeline.classify.answer import Thresholds, best_paths
 from pipeline.classify.base import Floats
-from pipeline.classify.calibrate import Calibration
-from pipeline.classify.folder import CARD, FORMAT, LEXICON, tree_of, write_folder
 from pipeline.classify.linear import KIND, Features, LinearClassifier, vectorizers
 from pipeline.corpus import Labelled, load_labelled
-from pipeline.errors import CorpusError
-from pipeline.settings import Settings, resolve
+from pipeline.settings import resolve
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon, Segmenter, normalize
-from pipeline.train.card import model_card
-from pipeline.train.evaluate import Evaluation, accepted_types, measure
-from pipeline.train.thresholds import choose_threshold
+from pipeline.train.card import Story
+from pipeline.train.finish import Made, Scored, Trained, TrainSettings, columns, finish, require_rows
 
 
-class ThresholdSettings(Settings):
-    """How much error among accepted answers is allowed."""
-
-    type_error: float = Field(gt=0, lt=1)
-    cause_error: float = Field(gt=0, lt=1)
-    confidence: float = Field(gt=0, lt=1)
-    least_coverage: float = Field(gt=0, le=1)
-
-
-class LinearSettings(Settings):
+class LinearSettings(TrainSettings):
     """configs/train/linear.yaml."""
 
     kind: Literal["linear"]
-    corpus: Path
-    taxonomy: Path
-    lexicon: Path
-    output: Path
     features: Features
     description_weight: float = Field(gt=0)
     regularisation: float = Field(gt=0)
     max_iterations: int = Field(ge=1)
     folds: int = Field(ge=2)
-    seed: int
-    thresholds: ThresholdSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What training leaves: the folder, and the figures on rows that the scoring model had not seen."""
-
-    folder: Path
-    evaluation: Evaluation
-    thresholds: Thresholds
-    without_narrative: tuple[str, ...]  # ids of causes the corpus says nothing about
+_STORY = Story(
+    seen="Cross-validated: every row was scored by a model that had not seen it. Temperatures and thresholds were\n"
+    "chosen on the same scores, so these figures are slightly kind.",
+    licence="Apache-2.0, like the corpus it was trained on",
+)
 
 
 def train_linear(settings: LinearSettings, step: Callable[[str], None] = lambda _: None) -> Trained:
@@ -76,49 +48,15 @@ def train_linear(settings: LinearSettings, step: Callable[[str], None] = lambda 
     lexicon = Lexicon.load(lexicon_path)
     step("reading the corpus")
     rows = [row for row in load_labelled(resolve(settings.corpus), taxonomy) if row.cause is not None]
-    labels = np.array([taxonomy.cause_ids.index(row.cause or "") for row in rows], dtype=np.int64)
-    if len(rows) < settings.folds * 2 or len(set(labels.tolist())) < 2:
-        raise CorpusError(
-            "corpus_too_small", f"{settings.corpus} has {len(rows)} narratives with a cause: too few to learn"
-        )
+    require_rows(rows, settings.folds * 2, settings.corpus)
+    labels = columns(rows, taxonomy)
     learner = _Learner(settings, Segmenter(lexicon), taxonomy)
-    scores = _cross_validate(learner, rows, labels, step)
-    calibration = Calibration.fit(scores, labels, taxonomy.membership)
-    calibrated = calibration.apply(scores, taxonomy.membership)
+    unseen = Scored(rows, _cross_validate(learner, rows, labels, step))
     step("fitting on all narratives")
     classifier = learner.fit([row.text for row in rows], labels)
-    thresholds = _thresholds(calibrated, labels, taxonomy, settings.thresholds)
-    evaluation = measure(calibrated, rows, taxonomy, accepted_types(calibrated, taxonomy, thresholds.type))
-    trained = Trained(
-        resolve(settings.output),
-        evaluation,
-        thresholds,
-        tuple(cause for index, cause in enumerate(taxonomy.cause_ids) if index not in set(labels.tolist())),
-    )
-    manifest = {
-        "format": FORMAT,
-        "kind": KIND,
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "taxonomy_version": taxonomy.version,
-        "tree": tree_of(taxonomy),
-        "lexicon_sha256": lexicon.sha256,
-        "calibration": calibration,
-        "thresholds": thresholds,
-        "trained_on": {
-            "rows": len(rows),
-            "sha256": _corpus_sha256(rows),
-            "styles": dict(Counter(row.style for row in rows)),
-            "settings": settings.model_dump(mode="json", exclude={"output"}),
-        },
-        "metrics": evaluation.figures(),
-    }
-    files = {
-        **classifier.to_files(settings.features),
-        LEXICON: lexicon_path.read_bytes(),
-        CARD: model_card(manifest, evaluation, taxonomy).encode(),
-    }
-    write_folder(trained.folder, manifest, files)
-    return trained
+    made = Made(KIND, classifier.to_files(settings.features), rows, _STORY, {})
+    parts = (lexicon, lexicon_path.read_bytes())
+    return finish(made, settings, resolve(settings.output), taxonomy, parts, fitted_on=unseen, measured_on=unseen)
 
 
 class _Learner:
@@ -171,22 +109,3 @@ def _cross_validate(
         step(f"cross-validating, fold {number} of {settings.folds}")
         scores[unseen] = learner.fit(texts[seen].tolist(), labels[seen]).scores(texts[unseen].tolist())
     return scores
-
-
-def _thresholds(
-    calibrated: Floats, labels: NDArray[np.int64], taxonomy: Taxonomy, settings: ThresholdSettings
-) -> Thresholds:
-    of_types = taxonomy.type_probabilities(calibrated)
-    types, causes = (np.array(path) for path in best_paths(calibrated, of_types, taxonomy))
-    every = np.arange(len(labels))
-    true_types = taxonomy.membership.argmax(axis=1)[labels]
-    choose = partial(choose_threshold, confidence=settings.confidence, least_coverage=settings.least_coverage)
-    return Thresholds(
-        type=choose(of_types[every, types], types == true_types, error=settings.type_error),
-        cause=choose(calibrated[every, causes], causes == labels, error=settings.cause_error),
-    )
-
-
-def _corpus_sha256(rows: Sequence[Labelled]) -> str:
-    lines = sorted(f"{row.id}\t{row.cause}\t{row.text}\n" for row in rows)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,179 @@
+"""The network: a BERT reads windows, attention over all their tokens makes one vector, one softmax gives the causes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+from transformers import AutoModel, PreTrainedModel
+from transformers.utils import logging
+
+from pipeline.classify.base import Floats
+from pipeline.classify.bert import join_windows
+from pipeline.classify.windows import Windows, batches, flatten, pad
+from pipeline.errors import ModelError
+
+_BATCH_TOKENS = 4096
+_PROBE_STRENGTH = 0.02  # C of the regression that starts the head: chosen on the calibration split
+_OUTSIDE = -1e4  # attention of a filler: nothing in every precision
+_ABSENT = 3.0  # how much less than the rarest cause one without a narrative is expected
+
+
+def load_encoder(name: str) -> PreTrainedModel:
+    """Load a BERT from a folder or by its hub id, in fp32 and without dropout.
+
+    Dropout inside the encoder halves the speed on a CPU; words left out at random do its work. Raises ModelError with
+    what to do if there is none.
+    """
+    logging.set_verbosity_error()  # that a head is missing is no news: it is trained here
+    logging.disable_progress_bar()
+    try:
+        return AutoModel.from_pretrained(
+            name,
+            dtype=torch.float32,
+            add_pooling_layer=False,
+            attn_implementation="eager",  # faster than the fused kernel on a CPU, and what the export can read
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+        )
+    except (OSError, ValueError) as error:
+        hint = "make encoder builds models/encoder" if not Path(name).is_dir() else "build it again: make encoder"
+        raise ModelError("encoder_missing", f"{name} holds no BERT that transformers can load; {hint}") from error
+
+
+class Reader(nn.Module):
+    """Scores the causes of narratives; `forward` takes what `collate` of `pipeline.train.bert` gives."""
+
+    def __init__(self, encoder: PreTrainedModel, membership: Floats, *, smoothing: float, word_dropout: float) -> None:
+        """Start from an encoder; `membership` (n_causes, n_types) is the taxonomy's."""
+        super().__init__()
+        width, n_causes = encoder.config.hidden_size, len(membership)
+        self.encoder = encoder
+        self.attention = nn.Linear(width, 1, bias=False)
+        nn.init.zeros_(self.attention.weight)  # at first every token counts alike
+        self.head = nn.Linear(width, n_causes)
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
+        self.register_buffer("log_membership", torch.log(torch.tensor(membership, dtype=torch.float32) + 1e-12))
+        self.smoothing = smoothing
+        self.word_dropout = word_dropout
+        self.marks: tuple[int, ...] = ()  # ids that are never left out
+        self.blank = 0  # the id that stands for what is left out
+
+    def vectors(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a vector per window (n, width) and the log of the attention its tokens got together (n,)."""
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        with torch.autocast(hidden.device.type, enabled=False):
+            hidden = hidden.float()
+            attention = self.attention(hidden).squeeze(-1) + (1.0 - attention_mask.float()) * _OUTSIDE
+            shares = torch.softmax(attention, dim=1)
+            found = (shares.unsqueeze(-1) * hidden).sum(dim=1)
+            return (found - self.mean) / self.deviation, torch.logsumexp(attention, dim=1)
+
+    def windows(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the scores of windows (n, n_causes) and their weights (n,): what `BertClassifier` puts together."""
+        vectors, weights = self.vectors(input_ids, attention_mask)
+        return self.head(vectors), weights
+
+    def forward(
+        self,
+        labels: Tensor,
+        types: Tensor,
+        input_ids: Sequence[Tensor],
+        attention_mask: Sequence[Tensor],
+        owners: Tensor,
+    ) -> Mapping[str, Tensor]:
+        """Return the loss and the scores (n_texts, n_causes) of windows that come in parts of similar length.
+
+        A label of -1 leaves only the type to learn from; `owners` (n_windows,) tell each window's text.
+        """
+        drops = self.training and self.word_dropout
+        parts = [
+            self.vectors(self._without_some(ids) if drops else ids, mask)
+            for ids, mask in zip(input_ids, attention_mask, strict=True)
+        ]
+        vectors, weights = (torch.cat(part) for part in zip(*parts, strict=True))
+        with torch.autocast(vectors.device.type, enabled=False):
+            scores = _join(self.head(vectors), weights, owners, len(labels))
+            return {"loss": self._loss(scores, labels, types), "logits": scores}
+
+    def _without_some(self, ids: Tensor) -> Tensor:
+        rates = torch.rand(len(ids), 1, device=ids.device) * 2 * self.word_dropout
+        left_out = torch.rand(ids.shape, device=ids.device) < rates
+        for mark in self.marks:
+            left_out &= ids != mark
+        return ids.masked_fill(left_out, self.blank)
+
+    def _loss(self, scores: Tensor, labels: Tensor, types: Tensor) -> Tensor:
+        chances = torch.log_softmax(scores, dim=1)
+        of_cause = chances.gather(1, labels.clamp(min=0).unsqueeze(1)).squeeze(1)
+        of_cause = (1 - self.smoothing) * of_cause + self.smoothing * chances.mean(dim=1)
+        of_type = torch.logsumexp(chances + self.log_membership.T[types], dim=1)
+        return -torch.where(labels >= 0, of_cause, of_type).mean()
+
+
+def _join(scores: Tensor, weights: Tensor, owners: Tensor, n_texts: int) -> Tensor:
+    """Do what `join_windows` does, with gradients."""
+    highest = weights.new_full((n_texts,), -torch.inf).scatter_reduce(0, owners, weights.detach(), "amax")
+    relative = torch.exp(weights - highest[owners])
+    shares = relative / weights.new_zeros(n_texts).index_add(0, owners, relative)[owners]
+    return scores.new_zeros(n_texts, scores.shape[1]).index_add(0, owners, scores * shares.unsqueeze(1))
+
+
+def scores_of(reader: Reader, windows: Windows, texts: Sequence[str], *, bf16: bool = False) -> Floats:
+    """Return the scores (n_texts, n_causes) of narratives, in full precision unless told."""
+    return _run(reader, windows, texts, reader.windows, bf16=bf16)
+
+
+def start_head(
+    reader: Reader, windows: Windows, texts: Sequence[str], labels: NDArray[np.int64], *, bf16: bool = False
+) -> None:
+    """Set the head to the best linear one on the encoder as it is, so that training does not first tear it apart.
+
+    Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution"
+    (arXiv 2202.10054). `labels` (n,) are columns of the taxonomy.
+    """
+    vectors = _run(reader, windows, texts, reader.vectors, bf16=bf16)
+    mean, deviation = vectors.mean(axis=0), vectors.std(axis=0) + 1e-6
+    probe = LogisticRegression(C=_PROBE_STRENGTH, max_iter=500).fit((vectors - mean) / deviation, labels)
+    weight = np.zeros((reader.head.out_features, vectors.shape[1]))
+    bias = np.full(reader.head.out_features, probe.intercept_.min() - _ABSENT)
+    if len(probe.classes_) == 2:  # scikit-learn keeps one row for two
+        weight[probe.classes_[1]], bias[probe.classes_] = probe.coef_[0], (0.0, probe.intercept_[0])
+    else:
+        weight[probe.classes_], bias[probe.classes_] = probe.coef_, probe.intercept_
+    with torch.no_grad():
+        for tensor, values in (
+            (reader.mean, mean),
+            (reader.deviation, deviation),
+            (reader.head.weight, weight),
+            (reader.head.bias, bias),
+        ):
+            tensor.copy_(torch.tensor(values))
+
+
+def _run(
+    reader: Reader,
+    windows: Windows,
+    texts: Sequence[str],
+    part: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    *,
+    bf16: bool,
+) -> Floats:
+    """Run a part of the reader over narratives and join what it gives for their windows."""
+    device = reader.head.weight.device
+    every, owners = flatten(windows.cut(texts))
+    found = np.zeros((len(every), 0))
+    weights = np.zeros(len(every))
+    reader.eval()
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        for batch in batches([len(window) for window in every], _BATCH_TOKENS):
+            ids, mask = pad([every[position] for position in batch], windows.settings.pad)
+            values, weight = part(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+            if not found.size:
+                found = np.zeros((len(every), values.shape[1]))
+            found[batch], weights[batch] = values.float().cpu().numpy(), weight.float().cpu().numpy()
+    return join_windows(found, weights, owners)

@@ -1,0 +1,189 @@
+"""Fine-tuning on a tiny BERT made on the spot: what it learns, that it goes on where it stopped, what it leaves."""
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
+
+from pipeline.classify.bert import BertClassifier
+from pipeline.classify.model import Model
+from pipeline.corpus import load_labelled
+from pipeline.errors import ConfigError, CorpusError, ModelError
+from pipeline.settings import CONFIGS
+from pipeline.taxonomy import Taxonomy
+from pipeline.text import Lexicon, Segmenter
+from pipeline.train import load_train_settings
+from pipeline.train.bert import BertSettings, train_bert
+from pipeline.train.export import parity
+
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of two layers with a vocabulary of single characters, as a folder that transformers loads."""
+    texts = [json.loads(line)["text"] for line in small_corpus.read_text(encoding="utf-8").splitlines()]
+    pieces = [*_SPECIAL, *sorted(set("".join(texts)))]
+    tokenizer = Tokenizer(models.WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), _SPECIAL, strict=True))
+    folder = tmp_path_factory.mktemp("encoder")
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    set_seed(1)
+    config = BertConfig(
+        vocab_size=len(pieces), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bert_config(
+    tiny_encoder: Path, small_tree: Path, small_corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The shipped configuration, pointed at the small tree, corpus and encoder."""
+    config = yaml.safe_load((CONFIGS / "train" / "bert.yaml").read_text(encoding="utf-8"))
+    folder = tmp_path_factory.mktemp("bert")
+    config |= {
+        "encoder": str(tiny_encoder), "corpus": str(small_corpus), "taxonomy": str(small_tree),
+        "output": str(folder / "model"), "checkpoints": str(folder / "checkpoints"),
+        "window": 16, "overlap": 4, "epochs": 12, "batch_size": 12, "learning_rate": 5e-3, "head_learning_rate": 2e-2,
+        "precision": "fp32", "noise": 0.0,
+    }  # fmt: skip
+    path = folder / "bert.yaml"
+    path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def settings_of(bert_config: Path) -> Callable[..., BertSettings]:
+    def changed(**update: object) -> BertSettings:
+        found = load_train_settings(bert_config)
+        assert isinstance(found, BertSettings)
+        return found.model_copy(update=update)
+
+    return changed
+
+
+@pytest.fixture(scope="session")
+def small_bert(bert_config: Path) -> Path:
+    settings = load_train_settings(bert_config)
+    assert isinstance(settings, BertSettings)
+    return train_bert(settings).folder
+
+
+def test_it_learns_a_small_corpus_and_serves_it_without_torch(
+    small_bert: Path, small_tree: Path, small_corpus: Path
+) -> None:
+    taxonomy = Taxonomy.load(small_tree)
+    model = Model.load(small_bert, taxonomy)
+    rows = load_labelled(small_corpus, taxonomy)
+    chances = model.predict_proba([row.text for row in rows])
+    assert chances.sum(axis=1) == pytest.approx(np.ones(len(rows)))
+    right = [taxonomy.cause_ids[best] == row.cause for best, row in zip(chances.argmax(axis=1), rows, strict=True)]
+    assert np.mean(right) > 0.9
+    assert model.name.startswith("bert-")
+    assert model.manifest.metrics["int8_largest_gap"] < 0.05
+
+
+def test_what_is_written_depends_on_no_path_and_leaves_no_checkpoint(small_bert: Path, bert_config: Path) -> None:
+    for path in small_bert.iterdir():
+        assert str(bert_config.parent / "model").encode() not in path.read_bytes()
+    assert list((bert_config.parent / "checkpoints").iterdir()) == []
+
+
+def test_a_training_that_was_stopped_goes_on_and_gives_the_same_model(
+    settings_of: Callable[..., BertSettings], small_bert: Path, small_tree: Path, tmp_path: Path
+) -> None:
+    class StoppedError(Exception):
+        pass
+
+    def stop_in_the_third_epoch(name: str, done: int = 0, total: int | None = None) -> None:
+        if total and done > total * 0.6:
+            raise StoppedError
+
+    settings = settings_of(output=tmp_path / "model", checkpoints=tmp_path / "checkpoints")
+    with pytest.raises(StoppedError):
+        train_bert(settings, stop_in_the_third_epoch)
+    steps: list[int] = []
+    folder = train_bert(settings, lambda _, done=0, total=None: steps.append(done) if total else None).folder
+    assert min(steps) > 5  # it did not begin again
+    taxonomy = Taxonomy.load(small_tree)
+    texts = ["村里停电三次", "柜台不耐烦", "报装排队迟迟不办灯暗电压低" * 5]
+    one, other = (Model.load(path, taxonomy).classifier.scores(texts) for path in (folder, small_bert))
+    assert one == pytest.approx(other, abs=1e-4)
+
+
+def test_a_narrative_longer_than_a_window_is_read_to_its_end(small_bert: Path) -> None:
+    classifier = BertClassifier.load(small_bert, Segmenter(Lexicon.load()))
+    filler = "我们小区" * 30
+    cut = classifier.windows.cut([filler + "骂人"])[0]
+    assert len(cut) > 5
+    assert all(len(window) <= 16 for window in cut)
+    plain, with_end = classifier.scores([filler, filler + "工作人员态度恶劣骂人"])
+    assert abs(plain - with_end).max() > 0.01
+
+
+def test_an_answer_does_not_depend_on_the_texts_beside_it(small_bert: Path) -> None:
+    classifier = BertClassifier.load(small_bert, Segmenter(Lexicon.load()))
+    texts = ["停电", "空调带不动我们小区电压不足" * 9, "收费员不耐烦态度差", "申请报装镇上迟迟没有人来"]
+    together = classifier.scores(texts)
+    alone = np.concatenate([classifier.scores([text]) for text in texts])
+    assert together == pytest.approx(alone, abs=0.02)  # bf16, where the processor has it
+
+
+def test_a_row_with_only_a_type_teaches_its_type(
+    settings_of: Callable[..., BertSettings], small_corpus: Path, small_tree: Path, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in small_corpus.read_text(encoding="utf-8").splitlines()]
+    # No sentence of the corpus looks like these, so that nothing else can teach what they are.
+    source = random.Random(1)
+    texts = ["".join(source.choices("我家小区镇上店厂里学校们", k=14)) for _ in range(41)]
+    typed = [{"id": f"t{at}", "text": text, "type": "people"} for at, text in enumerate(texts[:40])]
+    corpus = tmp_path / "rows.jsonl"
+    corpus.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in [*rows, *typed]), encoding="utf-8")
+    folder = train_bert(settings_of(corpus=corpus, output=tmp_path / "m", checkpoints=tmp_path / "c")).folder
+    taxonomy = Taxonomy.load(small_tree)
+    (chances,) = taxonomy.type_probabilities(Model.load(folder, taxonomy).predict_proba(texts[40:]))
+    assert taxonomy.type_ids[chances.argmax()] == "people"
+
+
+def test_a_missing_encoder_says_how_to_get_it(settings_of: Callable[..., BertSettings], tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="make encoder") as caught:
+        train_bert(settings_of(encoder=str(tmp_path / "none"), checkpoints=tmp_path / "c"))
+    assert caught.value.code == "encoder_missing"
+
+
+def test_too_few_narratives_are_refused(
+    settings_of: Callable[..., BertSettings], small_corpus: Path, tmp_path: Path
+) -> None:
+    few = tmp_path / "few.jsonl"
+    few.write_text("\n".join(small_corpus.read_text(encoding="utf-8").splitlines()[:5]), encoding="utf-8")
+    with pytest.raises(CorpusError, match="too few"):
+        train_bert(settings_of(corpus=few))
+
+
+def test_an_export_that_says_something_else_is_refused() -> None:
+    exact = np.eye(4)[[0, 1, 2, 3] * 10] * 5
+    membership = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], dtype=float)
+    assert parity(exact, exact + 0.01, membership)["int8_cause_agreement"] == 1
+    altered = exact.copy()
+    altered[0] = altered[0][::-1]
+    assert parity(exact, altered, membership)["int8_cause_agreement"] < 1  # one row may be a tie
+    altered[1] = altered[1][::-1]
+    with pytest.raises(ModelError, match="says something else"):
+        parity(exact, altered, membership)
+
+
+@pytest.mark.parametrize("content", ["kind: forest", "- 1", "kind: bert"])
+def test_a_config_of_no_known_kind_or_incomplete_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError):
+        load_train_settings(tmp_path / "a.yaml")
