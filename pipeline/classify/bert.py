@@ -1,6 +1,6 @@
 """The BERT in service: an OpenVINO graph with int8 weights, its tokenizer, and nothing of torch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 from pipeline.classify.base import Floats
 from pipeline.classify.calibrate import probabilities
-from pipeline.classify.windows import Windows, WindowSettings, batches, flatten, pad
+from pipeline.classify.windows import Ids, Windows, WindowSettings, batches, flatten, pad
 from pipeline.settings import load_settings
 from pipeline.text import Segmenter
 
@@ -37,20 +37,32 @@ class BertClassifier:
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Return unnormalised log-probabilities (n_texts, n_causes)."""
-        windows, owners = flatten(self.windows.cut(texts))
-        parts: list[tuple[list[int], Floats, Floats]] = []
-        for batch in batches([len(window) for window in windows], _BATCH_TOKENS):
-            ids, mask = pad([windows[position] for position in batch], self.windows.settings.pad)
-            found = self._compiled((ids, mask))
-            parts.append((batch, found[0].astype(np.float64), found[1].astype(np.float64)))
-        order = np.argsort(np.concatenate([batch for batch, *_ in parts]), kind="stable")
-        scores = np.concatenate([scores for _, scores, _ in parts])[order]
-        weights = np.concatenate([weights for *_, weights in parts])[order]
-        return join_windows(scores, weights, owners)
+        return read_windows(self.windows, texts, self._run)
+
+    def _run(self, ids: Ids, mask: Ids) -> tuple[Floats, Floats]:
+        found = self._compiled((ids, mask))
+        return found[0], found[1]
 
     def predict_proba(self, texts: Sequence[str]) -> Floats:
         """Return uncalibrated probabilities (n_texts, n_causes)."""
         return probabilities(self.scores(texts))
+
+
+def read_windows(windows: Windows, texts: Sequence[str], run: Callable[[Ids, Ids], tuple[Floats, Floats]]) -> Floats:
+    """Run a network over the windows of narratives and join what it gives: (n_texts, width).
+
+    `run` takes ids and mask of some windows (n, longest) and returns their values (n, width) and weights (n,).
+    """
+    every, owners = flatten(windows.cut(texts))
+    order: list[int] = []
+    values, weights = [], []
+    for batch in batches([len(window) for window in every], _BATCH_TOKENS):
+        found, weight = run(*pad([every[position] for position in batch], windows.settings.pad))
+        order += batch
+        values.append(np.asarray(found, dtype=np.float64))
+        weights.append(np.asarray(weight, dtype=np.float64))
+    back = np.argsort(order)
+    return join_windows(np.concatenate(values)[back], np.concatenate(weights)[back], owners)
 
 
 def join_windows(scores: Floats, weights: Floats, owners: NDArray[np.int64]) -> Floats:

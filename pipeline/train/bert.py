@@ -28,6 +28,7 @@ from transformers import (
 from transformers.trainer_utils import get_last_checkpoint
 
 from pipeline.classify.bert import KIND, TOKENIZER, WINDOWS
+from pipeline.classify.calibrate import probabilities
 from pipeline.classify.windows import Windows, WindowSettings, batches, flatten, pad
 from pipeline.corpus import Labelled, load_labelled
 from pipeline.corpus.noise import add_noise
@@ -269,7 +270,7 @@ def _accuracy(
 ) -> Mapping[str, float]:
     scores = scores_of(reader, windows, [row.text for row in rows], bf16=bf16)
     causes = scores.argmax(axis=1)
-    shares = np.exp(scores - scores.max(axis=1, keepdims=True)) @ taxonomy.membership
+    shares = taxonomy.type_probabilities(probabilities(scores))
     types = np.array([taxonomy.type_ids.index(row.type) for row in rows])
     return {
         "type_accuracy": float((shares.argmax(axis=1) == types).mean()),

@@ -10,11 +10,11 @@ import nncf
 import numpy as np
 import openvino
 import torch
-from scipy.special import softmax
 from torch import Tensor, nn
 
 from pipeline.classify.base import Floats
 from pipeline.classify.bert import GRAPH, WEIGHTS, BertClassifier
+from pipeline.classify.calibrate import probabilities
 from pipeline.classify.windows import Windows
 from pipeline.errors import ModelError
 from pipeline.train.reader import Reader
@@ -63,7 +63,7 @@ def parity(exact: Floats, served: Floats, membership: Floats) -> Mapping[str, fl
 
     Raises ModelError if more than one row and more than 0.5 % of the rows get another cause or type.
     """
-    chances = softmax(exact, axis=1), softmax(served, axis=1)
+    chances = probabilities(exact), probabilities(served)
     types = [part @ membership for part in chances]
     found = {
         "int8_cause_agreement": float(np.mean(chances[0].argmax(axis=1) == chances[1].argmax(axis=1))),

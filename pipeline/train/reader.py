@@ -12,11 +12,10 @@ from transformers import AutoModel, PreTrainedModel
 from transformers.utils import logging
 
 from pipeline.classify.base import Floats
-from pipeline.classify.bert import join_windows
-from pipeline.classify.windows import Windows, batches, flatten, pad
+from pipeline.classify.bert import read_windows
+from pipeline.classify.windows import Ids, Windows
 from pipeline.errors import ModelError
 
-_BATCH_TOKENS = 4096
 _PROBE_STRENGTH = 0.02  # C of the regression that starts the head: chosen on the calibration split
 _OUTSIDE = -1e4  # attention of a filler: nothing in every precision
 _ABSENT = 3.0  # how much less than the rarest cause one without a narrative is expected
@@ -116,7 +115,7 @@ class Reader(nn.Module):
 
 
 def _join(scores: Tensor, weights: Tensor, owners: Tensor, n_texts: int) -> Tensor:
-    """Do what `join_windows` does, with gradients."""
+    """Do what `join_windows` of `pipeline.classify.bert` does, with gradients."""
     highest = weights.new_full((n_texts,), -torch.inf).scatter_reduce(0, owners, weights.detach(), "amax")
     relative = torch.exp(weights - highest[owners])
     shares = relative / weights.new_zeros(n_texts).index_add(0, owners, relative)[owners]
@@ -165,15 +164,11 @@ def _run(
 ) -> Floats:
     """Run a part of the reader over narratives and join what it gives for their windows."""
     device = reader.head.weight.device
-    every, owners = flatten(windows.cut(texts))
-    found = np.zeros((len(every), 0))
-    weights = np.zeros(len(every))
+
+    def run(ids: Ids, mask: Ids) -> tuple[Floats, Floats]:
+        values, weights = part(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+        return values.float().cpu().numpy(), weights.float().cpu().numpy()
+
     reader.eval()
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        for batch in batches([len(window) for window in every], _BATCH_TOKENS):
-            ids, mask = pad([every[position] for position in batch], windows.settings.pad)
-            values, weight = part(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
-            if not found.size:
-                found = np.zeros((len(every), values.shape[1]))
-            found[batch], weights[batch] = values.float().cpu().numpy(), weight.float().cpu().numpy()
-    return join_windows(found, weights, owners)
+        return read_windows(windows, texts, run)

@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from mlflow.models import infer_signature
 
+from pipeline.classify.model import Model
 from pipeline.settings import CONFIGS, ROOT, resolve
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon
@@ -33,11 +34,7 @@ matplotlib.use("Agg")
 
 
 class Tracker:
-    """One run; made by `tracked`."""
-
-    def __init__(self, run_id: str) -> None:
-        """Take the id of a run that is going on."""
-        self.run_id = run_id
+    """Logs to the run that is going on; made by `tracked`."""
 
     def epoch(self, figures: Mapping[str, float], number: int) -> None:
         """Log the figures of an epoch on the calibration split."""
@@ -56,7 +53,7 @@ class Tracker:
         mlflow.log_figure(_confusion(evaluation.confusion, taxonomy.type_ids), "confusion_types.png")
         mlflow.log_figure(_confusion(evaluation.cause_confusion, taxonomy.cause_ids), "confusion_causes.png")
         mlflow.log_figure(_reliability(evaluation), "reliability.png")
-        log_model(trained.folder, tree)
+        log_model(trained.folder, tree, model)
 
 
 @contextmanager
@@ -70,21 +67,21 @@ def tracked(settings: TrainSettings) -> Iterator[Tracker]:
     mlflow.set_experiment(EXPERIMENT)
     told = settings.model_dump(mode="json", exclude={"output"})
     taxonomy, lexicon = Taxonomy.load(resolve(settings.taxonomy)), Lexicon.load(resolve(settings.lexicon))
-    with mlflow.start_run(run_name=told["kind"]) as run:
+    with mlflow.start_run(run_name=told["kind"]):
         mlflow.log_params(dict(_flat(told)))
         mlflow.set_tags({"taxonomy_version": taxonomy.version, "lexicon_sha256": lexicon.sha256})
-        yield Tracker(run.info.run_id)
+        yield Tracker()
 
 
-def log_model(folder: Path, tree: Path, name: str = "model") -> str:
-    """Log a model folder, with the taxonomy file it was made for, as a pyfunc model; returns its URI.
+def log_model(folder: Path, tree: Path, model: Model) -> str:
+    """Log a model's folder, with the taxonomy file it was made for, as a pyfunc model; returns its URI.
 
     It is logged to the run that is going on, with all the code and settings it needs.
     """
     frame = pd.DataFrame({"text": EXAMPLE})
-    signature = infer_signature(frame, answer_frame(load(folder, tree), frame))
+    signature = infer_signature(frame, answer_frame(model, frame))
     info = mlflow.pyfunc.log_model(
-        name=name,
+        name="model",
         python_model=str(Path(__file__).with_name("pyfunc.py")),
         artifacts={"folder": str(folder), "taxonomy": str(tree)},
         signature=signature,
