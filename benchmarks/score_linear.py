@@ -23,12 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from tables import ROOT, machine, write_table
 
 from pipeline.corpus.noise import add_noise
 
-ROOT = Path(__file__).resolve().parent.parent
-TABLE = ROOT / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- score_linear -->", "<!-- /score_linear -->"
 VARIANTS = 20_000  # different noisy narratives; larger files repeat them
 LENGTH = 110  # characters, the usual length of an agent's note: longer narratives are cut there
 SAMPLE_SECONDS = 1.0  # reading the maps of a process stops it for a moment
@@ -125,27 +123,11 @@ def table(results: Sequence[Measured], length: float, cores: int) -> str:
         f"Ratio of the last row to the first: {last.rows / first.rows:.0f} times the tickets, "
         f"{last.seconds / first.seconds:.1f} times the time, {last.peak_mib / first.peak_mib:.2f} times the memory.",
         "",
-        f"{cores} cores of {_processor()}, Python {platform.python_version()}; narratives of {length:.0f} characters "
+        f"{cores} cores of {machine()}, Python {platform.python_version()}; narratives of {length:.0f} characters "
         f"on average, GB18030 .csv in, .csv out, with the model in models/default. Made by "
         "`python benchmarks/score_linear.py`.",
     ]
     return "\n".join(lines)
-
-
-def _processor() -> str:
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.machine()
-
-
-def write_table(content: str) -> None:
-    """Put the table between its marks."""
-    page = TABLE.read_text(encoding="utf-8")
-    head, rest = page.split(BEGIN)
-    tail = rest.split(END)[1]
-    TABLE.write_text(f"{head}{BEGIN}\n{content}\n{END}{tail}", encoding="utf-8")
 
 
 def main() -> None:
@@ -170,7 +152,7 @@ def main() -> None:
     if options.dry_run:
         print(content)
     else:
-        write_table(content)
+        write_table("score_linear", content)
 
 
 if __name__ == "__main__":

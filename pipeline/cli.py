@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from pipeline import console
-from pipeline.errors import GongdanError
-from pipeline.settings import CONFIGS, CORPUS, DEFAULT_MODEL, LEXICON, load_settings, resolve
+from pipeline.errors import FileError, GongdanError
+from pipeline.settings import CONFIGS, CORPUS, DEFAULT_MODEL, LEXICON, NEIGHBOURS, load_settings, resolve
 
 # What a command needs is imported where it runs: `gongdan --help` should not wait for scikit-learn.
 
@@ -156,6 +157,75 @@ def evaluate_command(
         _print_json({"model": loaded.name, **evaluation.figures()})
     else:
         console.show_evaluation(evaluation, loaded.name)
+
+
+@app.command(name="explain")
+def explain_command(
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[INPUT]", help="A file of tickets, as for `gongdan score`.")
+    ] = None,
+    ticket: Annotated[str | None, typer.Option(help="The id of one ticket in INPUT; the first one otherwise.")] = None,
+    text: Annotated[str | None, typer.Option(help="A narrative, instead of INPUT.")] = None,
+    model: ModelOption = DEFAULT_MODEL,
+    corpus: Annotated[Path, typer.Option(help="Labelled narratives to compare with.")] = CORPUS,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell why a ticket got its answer: the words that carried type and cause, and the most similar narratives.
+
+    Each word is left out in turn; those that the answer loses most by are shown. Then all of them are taken out at
+    once: if that does not move the answer, the explanation is marked as not reliable. The first call for a model reads
+    the labelled narratives, which takes a minute or two with the BERT; later ones take seconds.
+
+    Example: gongdan explain export.xlsx --ticket 2026102300001234
+    """
+    from pipeline.classify.explain import explain
+    from pipeline.classify.model import Model
+    from pipeline.classify.neighbours import Neighbours
+    from pipeline.corpus import load_labelled
+
+    loaded = Model.load(model)
+    narrative = _narrative(source, ticket, text)
+    with console.steps() as step:
+        step("leaving out words")
+        explanation = explain(loaded, narrative)
+        rows = [row for row in load_labelled(corpus, loaded.taxonomy) if row.cause is not None]
+        neighbours = Neighbours.load(
+            loaded, rows, NEIGHBOURS, lambda done, total: step("reading the labelled narratives (once)", done, total)
+        ).nearest(narrative)
+    if as_json:
+        _print_json(
+            {
+                "model": loaded.name,
+                "text": narrative,
+                **{
+                    level: {**asdict(evidence), "reliable": evidence.reliable}
+                    for level, evidence in (("type", explanation.type), ("cause", explanation.cause))
+                },
+                "neighbours": [
+                    {"id": it.row.id, "cause": it.row.cause, "text": it.row.text, "similarity": it.similarity}
+                    for it in neighbours
+                ],
+            }
+        )
+    else:
+        console.show_explanation(explanation, neighbours, loaded.taxonomy)
+
+
+def _narrative(source: Path | None, ticket_id: str | None, text: str | None) -> str:
+    """Return the prepared narrative that is meant; raises FileError if there is no such ticket."""
+    from pipeline.text import read_narrative
+    from pipeline.tickets import Columns, Ticket, read_tickets
+
+    if (source is None) == (text is None):
+        raise typer.BadParameter("give either INPUT or --text")
+    if text is not None:
+        return read_narrative(text).text
+    assert source is not None  # noqa: S101 - one of the two is there
+    entries = (entry for entry in read_tickets(source, Columns.load()) if isinstance(entry, Ticket))
+    found = next((entry for entry in entries if ticket_id in (None, entry.ticket_id)), None)
+    if found is None:
+        raise FileError("ticket_missing", f"{source} 中没有可用的工单 {ticket_id or ''}，请检查编号。")
+    return read_narrative(found.text, found.personal).text
 
 
 @taxonomy_app.command(name="check")

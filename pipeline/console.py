@@ -9,14 +9,18 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:  # what is shown is made elsewhere; loading it is not this module's business
+    from pipeline.classify.explain import Explanation
+    from pipeline.classify.neighbours import Neighbour
     from pipeline.classify.score import Summary
     from pipeline.nightly import Night
     from pipeline.taxonomy import Taxonomy
     from pipeline.train.evaluate import Evaluation, LabelScore
     from pipeline.train.finish import Trained
 
+_SHOWN = 120  # characters of a neighbour
 _WORST = 15  # causes listed by `evaluate`: those with the lowest F1
 
 
@@ -146,17 +150,45 @@ def show_trained(trained: "Trained", taxonomy: "Taxonomy") -> None:
         highlight=False,
     )
     for name, level in (("type", trained.thresholds.type), ("cause", trained.thresholds.cause)):
-        promise = f"at most {level.error:.0%} wrong with {level.confidence:.0%} confidence"
-        rule = (
-            f"accepted from probability {level.threshold:.3f} on: {promise} ({level.wrong} wrong of {level.rows})"
-            if level.threshold is not None
-            else f"never accepted: no threshold keeps the promise of {promise}; more narratives or a better model may"
-        )
-        console.print(f"{name}: {rule}", highlight=False)
+        console.print(f"{name}: {level.describe()}", highlight=False)
     if trained.without_narrative:
         names = "、".join(taxonomy.cause(cause).name for cause in trained.without_narrative)
         console.print(f"[yellow]no narrative for {len(trained.without_narrative)} causes: {names}")
     console.print(f"model written to {trained.folder}", highlight=False, soft_wrap=True)
+
+
+def show_explanation(explanation: "Explanation", neighbours: "list[Neighbour]", taxonomy: "Taxonomy") -> None:
+    """Show the narrative with the words that carried the answer, each level's test, and similar narratives."""
+    console = out()
+    text = Text(explanation.text)
+    for evidence, style in ((explanation.cause, "underline"), (explanation.type, "bold red")):
+        for word in evidence.words:
+            text.stylize(style, word.start, word.end)
+    console.print(text)
+    console.print("[bold red]类型 type[/]  [underline]原因 cause[/]")
+    table = Table(title="作出判断的词 words that carried the answer", title_justify="left")
+    table.add_column("答案 answer")
+    for name in ("概率 probability", "去掉这些词 without them", "去掉别的词 without others"):
+        table.add_column(name, justify="right")
+    table.add_column("词 words", overflow="fold")
+    table.add_column("可靠 reliable")
+    for evidence, label in (
+        (explanation.type, taxonomy.type(explanation.type.label).name),
+        (explanation.cause, taxonomy.cause(explanation.cause.label).name),
+    ):
+        figures = (f"{figure:.2f}" for figure in (evidence.probability, evidence.without, evidence.without_others))
+        words = "、".join(word.text for word in evidence.words) or "-"
+        table.add_row(label, *figures, words, "是 yes" if evidence.reliable else "[red]否 no[/]")
+    console.print(table)
+    near = Table(title="最相似的已标注诉求 nearest labelled narratives", title_justify="left")
+    near.add_column("相似度 cosine", justify="right")
+    near.add_column("标注 label")
+    near.add_column("内容 narrative", overflow="fold")
+    for neighbour in neighbours:
+        cause = taxonomy.cause(neighbour.row.cause) if neighbour.row.cause else None
+        shown = neighbour.row.text if len(neighbour.row.text) <= _SHOWN else neighbour.row.text[:_SHOWN] + "……"
+        near.add_row(f"{neighbour.similarity:.2f}", cause.name if cause else "-", shown)
+    console.print(near)
 
 
 def _types_table(types: Mapping[str, int], taxonomy: "Taxonomy") -> Table:

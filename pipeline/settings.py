@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
 CORPUS = ROOT / "data" / "corpus"
 DEFAULT_MODEL = ROOT / "models" / "default"
+NEIGHBOURS = ROOT / "var" / "neighbours"  # what `gongdan explain` keeps, per model and corpus
 LEXICON = Path(__file__).resolve().parent / "text" / "lexicon.txt"
 
 

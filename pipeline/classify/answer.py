@@ -1,5 +1,6 @@
 """From probabilities to an answer at the level that is safe, and to the question whether a person has to look."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,8 @@ class Level(Settings):
     """When an answer at one level is accepted, and what that rests on.
 
     At least `threshold` of probability; None if no threshold keeps the promise that at most `error` of the accepted
-    answers are wrong, with `confidence`. `rows` accepted rows with `wrong` errors support it.
+    answers are wrong, with `confidence`. Of `judged_on` rows `rows` are accepted, `wrong` of them wrongly: they support
+    the promise.
     """
 
     threshold: float | None
@@ -48,10 +50,24 @@ class Level(Settings):
     confidence: float
     rows: int
     wrong: int
+    judged_on: int
 
     def accepts(self, probability: float) -> bool:
         """Tell whether an answer of this probability is safe to use at this level."""
         return self.threshold is not None and probability >= self.threshold
+
+    def describe(self) -> str:
+        """Say from which probability on an answer is accepted and what that rests on, or why none is."""
+        promise = f"at most {self.error:.0%} wrong with {self.confidence:.0%} confidence"
+        if self.threshold is not None:
+            return f"accepted from probability {self.threshold:.3f} on: {promise} ({self.wrong} wrong of {self.rows})"
+        # Without an error the exact bound of n rows is 1 - (1 - confidence) ** (1 / n).
+        needed = math.ceil(math.log(1 - self.confidence) / math.log(1 - self.error))
+        if self.judged_on < needed:
+            return (
+                f"never accepted: {self.judged_on} held-out narratives are too few to promise {promise}; take {needed}"
+            )
+        return f"never accepted: no threshold keeps the promise of {promise}; more narratives or a better model may"
 
 
 class Thresholds(Settings):

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 
@@ -17,3 +18,9 @@ class Classifier(Protocol):
 
     def predict_proba(self, texts: Sequence[str]) -> Floats:
         """Return uncalibrated probabilities (n_texts, n_causes) that sum to 1 in every row."""
+
+    def vectors(self, texts: Sequence[str]) -> csr_array:
+        """Return what the classifier makes of prepared narratives before it scores them (n_texts, width).
+
+        Narratives that it reads alike have a high cosine.
+        """

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import openvino
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.special import logsumexp
 
 from pipeline.classify.base import Floats
@@ -16,6 +17,7 @@ from pipeline.text import Segmenter
 
 KIND = "bert"
 GRAPH, WEIGHTS, TOKENIZER, WINDOWS = "model.xml", "model.bin", "tokenizer.json", "windows.json"
+OUTPUTS = ("scores", "weights", "vectors")  # of the graph: (windows, causes), (windows,), (windows, width)
 _BATCH_TOKENS = 4096  # larger batches are no faster and need more memory
 
 
@@ -37,11 +39,20 @@ class BertClassifier:
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Return unnormalised log-probabilities (n_texts, n_causes)."""
-        return read_windows(self.windows, texts, self._run)
+        return read_windows(self.windows, texts, self._run("scores"))
 
-    def _run(self, ids: Ids, mask: Ids) -> tuple[Floats, Floats]:
-        found = self._compiled((ids, mask))
-        return found[0], found[1]
+    def vectors(self, texts: Sequence[str]) -> csr_array:
+        """Return the vectors (n_texts, width) that attention over all tokens makes of narratives."""
+        return csr_array(read_windows(self.windows, texts, self._run("vectors")).astype(np.float32))
+
+    def _run(self, values: str) -> Callable[[Ids, Ids], tuple[Floats, Floats]]:
+        place, weights = OUTPUTS.index(values), OUTPUTS.index("weights")
+
+        def run(ids: Ids, mask: Ids) -> tuple[Floats, Floats]:
+            found = self._compiled((ids, mask))
+            return found[place], found[weights]
+
+        return run
 
     def predict_proba(self, texts: Sequence[str]) -> Floats:
         """Return uncalibrated probabilities (n_texts, n_causes)."""

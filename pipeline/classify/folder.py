@@ -21,7 +21,7 @@ from pipeline.text import Lexicon
 MANIFEST = "model.json"
 LEXICON = "lexicon.txt"
 CARD = "README.md"
-FORMAT = 1  # raised when an older program could not read a newer folder
+FORMAT = 2  # raised when folders of another format cannot be read
 
 
 class Manifest(Settings):
@@ -49,8 +49,7 @@ def read_manifest(folder: Path) -> tuple[Manifest, str]:
         raise ModelError("model_missing", f"{folder} holds no model ({MANIFEST}); train one or give --model") from error
     try:
         content = json.loads(data)
-        if isinstance(content, dict) and content.get("format", 0) > FORMAT:
-            raise ModelError("model_too_new", f"{folder} has format {content['format']}; update gongdan to use it")
+        _require_format(content, folder)
         manifest = Manifest.model_validate(content)
     except (ValueError, ValidationError) as error:
         raise ModelError("model_damaged", f"{path} cannot be read: {error}") from error
@@ -58,6 +57,14 @@ def read_manifest(folder: Path) -> tuple[Manifest, str]:
         if not (folder / name).is_file() or _sha256(folder / name) != expected:
             raise ModelError("model_damaged", f"{folder / name} is missing or was altered; restore the folder")
     return manifest, digest_of(manifest)
+
+
+def _require_format(content: object, folder: Path) -> None:
+    found = content.get("format") if isinstance(content, dict) else None
+    if isinstance(found, int) and found > FORMAT:
+        raise ModelError("model_too_new", f"{folder} has format {found}; update gongdan to use it")
+    if isinstance(found, int) and found < FORMAT:
+        raise ModelError("model_too_old", f"{folder} has format {found}, in use is {FORMAT}; train it again")
 
 
 def digest_of(manifest: Manifest) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from pipeline.classify.base import Floats
@@ -75,6 +76,10 @@ class LinearClassifier:
         """Return unnormalised log-probabilities (n_texts, n_causes)."""
         result: Floats = np.asarray(self.features(texts) @ self.coefficients, dtype=np.float64) + self.intercepts
         return result
+
+    def vectors(self, texts: Sequence[str]) -> csr_array:
+        """Return the TF-IDF features (n_texts, n_features) of narratives."""
+        return csr_array(self.features(texts))
 
     def predict_proba(self, texts: Sequence[str]) -> Floats:
         """Return uncalibrated probabilities (n_texts, n_causes)."""

@@ -26,7 +26,17 @@ def _bert(folder: Path, segmenter: Segmenter, threads: int) -> Classifier:
     return BertClassifier.load(folder, segmenter, threads)
 
 
-LOADERS: Mapping[str, Callable[[Path, Segmenter, int], Classifier]] = {"linear": _linear, "bert": _bert}
+def _mixture(folder: Path, segmenter: Segmenter, threads: int) -> Classifier:
+    from pipeline.classify.mixture import MixtureClassifier  # noqa: PLC0415
+
+    return MixtureClassifier.load(folder, segmenter, threads)
+
+
+LOADERS: Mapping[str, Callable[[Path, Segmenter, int], Classifier]] = {
+    "linear": _linear,
+    "bert": _bert,
+    "bert+linear": _mixture,
+}
 _SHOWN = 12  # hexadecimal digits of a digest that people are shown
 
 
@@ -38,6 +48,7 @@ class Model:
     digest: str
     classifier: Classifier
     taxonomy: Taxonomy
+    segmenter: Segmenter
 
     @classmethod
     def load(
@@ -61,7 +72,8 @@ class Model:
         require_match(manifest, folder, taxonomy, lexicon)
         if manifest.kind not in LOADERS:
             raise ModelError("model_kind", f"{folder} is a {manifest.kind!r} model; known are {', '.join(LOADERS)}")
-        return cls(manifest, digest, LOADERS[manifest.kind](folder, Segmenter(lexicon), threads), taxonomy)
+        segmenter = Segmenter(lexicon)
+        return cls(manifest, digest, LOADERS[manifest.kind](folder, segmenter, threads), taxonomy, segmenter)
 
     @property
     def name(self) -> str:

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.corpus.load import load_labelled
-from pipeline.corpus.split import SPLITS, assign
+from pipeline.corpus.load import SPLITS, load_labelled
+from pipeline.corpus.split import splits_of
 from pipeline.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def load_dataset_dict(path: Path, taxonomy: Taxonomy) -> "DatasetDict":
     from datasets import Dataset, DatasetDict  # noqa: PLC0415 - an extra
 
     rows = load_labelled(path, taxonomy)
-    splits = assign([row.text for row in rows])
+    splits = splits_of(rows)
     column = {cause: index for index, cause in enumerate(taxonomy.cause_ids)}
     return DatasetDict(
         {

@@ -1,20 +1,26 @@
 """Labelled narratives from .jsonl, .csv (or any format an export may have)."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 from pipeline.errors import CorpusError
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Narrative, read_narrative
 from pipeline.tickets import Columns, Reject, Ticket, read_tickets
 
+Split = Literal["train", "calibration", "test"]
+# The later a split stands here, the more it is protected (see `pipeline.corpus.split`).
+SPLITS: tuple[Split, ...] = get_args(Split)
 _LABELS = {
     "cause": ("cause",),
     "type": ("type",),
     "secondary": ("secondary",),
     "style": ("style",),
     "written": ("written",),
+    "split": ("split",),
 }
 _MOST_FAULTS = 10  # enough to see what is wrong with a file
 
@@ -28,6 +34,7 @@ class Labelled:
     type: str
     cause: str | None
     style: str = ""
+    split: Split | None = None  # where the file itself says it
     raw: str = field(default="", repr=False)  # as it was typed, unmasked: to measure its form, never to store or show
 
     @property
@@ -40,7 +47,8 @@ def load_labelled(path: Path, taxonomy: Taxonomy, columns: Columns | None = None
     """Read a labelled file, or every .jsonl and .csv of a folder in the order of their names.
 
     Needs `id`, `text` and `cause` (or, for a partly labelled ticket, only `type`); labels may be ids or Chinese names.
-    Raises CorpusError that lists the rows with missing or unknown labels, FileError if a file cannot be read at all.
+    `split` (train, calibration or test) may say what each row is for. Raises CorpusError that lists the rows with
+    missing or unknown labels or splits, FileError if a file cannot be read at all.
     """
     columns = (columns or Columns.load()).extended(_LABELS)
     files = _files(path) if path.is_dir() else [path]
@@ -56,6 +64,12 @@ def load_labelled(path: Path, taxonomy: Taxonomy, columns: Columns | None = None
     return rows
 
 
+def corpus_sha256(rows: Sequence[Labelled]) -> str:
+    """Return a digest of labelled narratives that their order does not change."""
+    lines = sorted(f"{row.id}\t{row.cause}\t{row.text}\n" for row in rows)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def _files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.suffix.lower() in (".jsonl", ".csv"))
 
@@ -67,14 +81,28 @@ def _rows(path: Path, columns: Columns, taxonomy: Taxonomy, faults: list[str]) -
         elif labelled := _labelled(entry, taxonomy):
             yield labelled
         else:
-            faults.append(f"{path}:{entry.row}: bad_label: `cause` or `type` is missing or not in the taxonomy")
+            faults.append(
+                f"{path}:{entry.row}: bad_label: `cause` or `type` is missing or not in the taxonomy, "
+                f"or `split` is none of {', '.join(SPLITS)}"
+            )
 
 
 def _labelled(ticket: Ticket, taxonomy: Taxonomy) -> Labelled | None:
+    said = ticket.fields.get("split") or None
+    split = next((name for name in SPLITS if name == said), None)
+    if split != said:
+        return None
+    label = _label(ticket.fields.get("cause", ""), ticket.fields.get("type", ""), taxonomy)
+    if label is None:
+        return None
     narrative = read_narrative(ticket.text, ticket.personal)
-    style = ticket.fields.get("style", "")
-    if name := ticket.fields.get("cause"):
-        cause = taxonomy.find_cause(name)
-        return Labelled(ticket.ticket_id, narrative, cause.type_id, cause.id, style, ticket.text) if cause else None
-    kind = taxonomy.find_type(ticket.fields.get("type", ""))
-    return Labelled(ticket.ticket_id, narrative, kind.id, None, style, ticket.text) if kind else None
+    return Labelled(ticket.ticket_id, narrative, *label, ticket.fields.get("style", ""), split, ticket.text)
+
+
+def _label(cause: str, kind: str, taxonomy: Taxonomy) -> tuple[str, str | None] | None:
+    """Return (type id, cause id): by the cause if one is named, else by the type alone; None if it is unknown."""
+    if cause:
+        found = taxonomy.find_cause(cause)
+        return (found.type_id, found.id) if found else None
+    of_type = taxonomy.find_type(kind)
+    return (of_type.id, None) if of_type else None

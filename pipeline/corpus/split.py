@@ -2,13 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from datasketch import MinHash, MinHashLSH
 
-Split = Literal["train", "calibration", "test"]
-# The later a split stands here, the more it is protected: a group lies where its most protected member lies.
-SPLITS: tuple[Split, ...] = ("train", "calibration", "test")
+from pipeline.corpus.load import SPLITS, Labelled, Split
+from pipeline.errors import CorpusError
+
 SHARES: Mapping[Split, float] = {"train": 0.7, "calibration": 0.15, "test": 0.15}
 SHINGLE = 5  # characters
 # Two narratives that share more than this part of the shorter one's shingles are near-duplicates. Half is what must
@@ -57,7 +56,7 @@ def near_duplicates(texts: Sequence[str]) -> list[int]:
 
 
 def assign(texts: Sequence[str]) -> list[Split]:
-    """Return the split of every narrative.
+    """Return the split of every narrative: a group of near-duplicates lies where its most protected member lies.
 
     It follows from content alone, so adding narratives moves a row at most towards test, never from test to train.
     """
@@ -66,6 +65,18 @@ def assign(texts: Sequence[str]) -> list[Split]:
     for group, text in zip(groups, texts, strict=True):
         protected[group] = max(protected.get(group, 0), SPLITS.index(own_split(text)))
     return [SPLITS[protected[group]] for group in groups]
+
+
+def splits_of(rows: Sequence[Labelled]) -> list[Split]:
+    """Return the split of every row: as its file says, else by content.
+
+    Raises CorpusError if only some rows say it: what the others are near-duplicates of, nobody could keep apart.
+    """
+    said = [row.split for row in rows if row.split is not None]
+    if said and len(said) < len(rows):
+        without = next(row.id for row in rows if row.split is None)
+        raise CorpusError("corpus_invalid", f"{len(said)} of {len(rows)} rows have a `split`, {without} has none")
+    return said or assign([row.text for row in rows])
 
 
 def _root(groups: list[int], number: int) -> int:

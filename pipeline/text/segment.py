@@ -42,6 +42,21 @@ class Segmenter:
             start = stand_in.end()
         return words + self._plain(text[start:])
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Return where each of `words(text)` begins and ends in the narrative.
+
+        >>> from pipeline.text.lexicon import Lexicon
+        >>> Segmenter(Lexicon.load()).spans("客户反映，停电")
+        [(0, 2), (2, 4), (5, 7)]
+        """
+        spans: list[tuple[int, int]] = []
+        start = 0
+        for word in self.words(text):
+            start = text.index(word, start)
+            spans.append((start, start + len(word)))
+            start += len(word)
+        return spans
+
     def _plain(self, text: str) -> list[str]:
         if not text:
             return []

@@ -8,8 +8,9 @@ from pipeline.errors import ConfigError
 from pipeline.settings import load_settings, read_yaml, resolve
 
 if TYPE_CHECKING:  # each kind brings its own libraries; the BERT's are an extra
-    from pipeline.train.bert import BertSettings, Watch
+    from pipeline.train.bert import BertSettings
     from pipeline.train.finish import Trained
+    from pipeline.train.fit import Watch
     from pipeline.train.linear import LinearSettings
 
 

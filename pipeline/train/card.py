@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.classify.answer import Level, Thresholds
+from pipeline.classify.answer import Thresholds
 from pipeline.classify.calibrate import Calibration
 from pipeline.taxonomy import Taxonomy
 from pipeline.train.evaluate import Evaluation
@@ -38,8 +38,8 @@ Reads a Chinese complaint ticket and gives a probability to each of {len(taxonom
 | lexicon sha256 | `{manifest["lexicon_sha256"]}` |
 | trained on | {manifest["trained_on"]["rows"]} narratives, sha256 `{manifest["trained_on"]["sha256"]}` |
 | temperatures | causes {calibration.causes:.3f}, types {calibration.types:.3f} |
-| type accepted | {_level(thresholds.type)} |
-| cause accepted | {_level(thresholds.cause)} |
+| type | {thresholds.type.describe()} |
+| cause | {thresholds.cause.describe()} |
 | licence | {story.licence} |
 
 ## What was seen
@@ -58,10 +58,3 @@ least with a type: {evaluation.coverage:.1%}, of which wrong: {evaluation.accept
 
 Deciding about a person without a person. Texts other than complaints to a power utility. Other languages than Chinese.
 """
-
-
-def _level(level: Level) -> str:
-    promise = f"at most {level.error:.0%} wrong with {level.confidence:.0%} confidence"
-    if level.threshold is None:
-        return f"never: no threshold keeps {promise}"
-    return f"from probability {level.threshold:.2f} on ({promise}; {level.wrong} wrong of {level.rows} rows)"

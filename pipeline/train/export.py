@@ -12,14 +12,16 @@ import openvino
 import torch
 from torch import Tensor, nn
 
+from pipeline.classify.answer import Answer, ScoreSettings, decide
 from pipeline.classify.base import Floats
 from pipeline.classify.bert import GRAPH, WEIGHTS, BertClassifier
-from pipeline.classify.calibrate import probabilities
 from pipeline.classify.windows import Windows
 from pipeline.errors import ModelError
+from pipeline.taxonomy import Taxonomy
+from pipeline.train.finish import Judged, Scored
 from pipeline.train.reader import Reader
 
-LEAST_AGREEMENT = 0.995  # of labels, between int8 and fp32
+LEAST_AGREEMENT = 0.995  # of labels and routes, between int8 and fp32
 
 
 class _Graph(nn.Module):
@@ -27,8 +29,9 @@ class _Graph(nn.Module):
         super().__init__()
         self.reader = reader
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        return self.reader.windows(input_ids, attention_mask)
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        vectors, weights = self.reader.vectors(input_ids, attention_mask)
+        return self.reader.head(vectors), weights, vectors  # as OUTPUTS of pipeline.classify.bert says
 
 
 def export(reader: Reader, windows: Windows) -> tuple[dict[str, bytes], BertClassifier]:
@@ -58,19 +61,31 @@ def export(reader: Reader, windows: Windows) -> tuple[dict[str, bytes], BertClas
         return files, BertClassifier(path, windows)
 
 
-def parity(exact: Floats, served: Floats, membership: Floats) -> Mapping[str, float]:
-    """Compare scores (n, n_causes) of fp32 and int8 on the same rows.
+def parity(exact: Scored, served: Scored, judged: Judged, taxonomy: Taxonomy) -> Mapping[str, float]:
+    """Compare what fp32 and int8 say of the same rows: labels, probabilities, routes, macro-F1.
 
-    Raises ModelError if more than one row and more than 0.5 % of the rows get another cause or type.
+    Raises ModelError if more than one row and more than 0.5 % of the rows get another cause, type or route.
     """
-    chances = probabilities(exact), probabilities(served)
-    types = [part @ membership for part in chances]
-    found = {
-        "int8_cause_agreement": float(np.mean(chances[0].argmax(axis=1) == chances[1].argmax(axis=1))),
-        "int8_type_agreement": float(np.mean(types[0].argmax(axis=1) == types[1].argmax(axis=1))),
-        "int8_largest_gap": float(abs(types[0] - types[1]).max()),
+    chances = [judged.calibration.apply(part.scores, taxonomy.membership) for part in (exact, served)]
+    answers = [_answers(part, judged, taxonomy) for part in chances]
+    figures = [judged.measure(part, taxonomy) for part in (exact, served)]
+    agreements = {
+        f"int8_{what}_agreement": float(
+            np.mean([getattr(one, what) == getattr(other, what) for one, other in zip(*answers, strict=True)])
+        )
+        for what in ("cause", "type", "route")
     }
-    agreed = min(found["int8_cause_agreement"], found["int8_type_agreement"])
-    if round((1 - agreed) * len(exact)) > max(1, (1 - LEAST_AGREEMENT) * len(exact)):
+    found = {
+        **agreements,
+        "int8_largest_gap": float(abs(taxonomy.type_probabilities(chances[0] - chances[1])).max()),
+        "int8_type_macro_f1_loss": figures[0].type_macro_f1 - figures[1].type_macro_f1,
+        "int8_cause_macro_f1_loss": figures[0].cause_macro_f1 - figures[1].cause_macro_f1,
+    }
+    rows = len(exact.rows)
+    if round((1 - min(agreements.values())) * rows) > max(1, (1 - LEAST_AGREEMENT) * rows):
         raise ModelError("export_parity", f"the int8 model says something else than the trained one: {found}")
     return found
+
+
+def _answers(chances: Floats, judged: Judged, taxonomy: Taxonomy) -> list[Answer]:
+    return decide(chances, [None] * len(chances), taxonomy, judged.thresholds, ScoreSettings.load())

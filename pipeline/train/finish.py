@@ -1,6 +1,5 @@
 """What every training ends with: calibration, thresholds, figures, and a model folder."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from pipeline.classify.answer import Thresholds, best_paths
 from pipeline.classify.base import Floats
 from pipeline.classify.calibrate import Calibration
 from pipeline.classify.folder import CARD, FORMAT, LEXICON, tree_of, write_folder
-from pipeline.corpus import Labelled
+from pipeline.corpus import Labelled, corpus_sha256
 from pipeline.errors import CorpusError
-from pipeline.settings import Settings
+from pipeline.settings import Settings, resolve
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon
 from pipeline.train.card import Story, model_card
@@ -88,28 +87,38 @@ def require_rows(rows: Sequence[Labelled], least: int, corpus: Path) -> None:
         raise CorpusError("corpus_too_small", f"{corpus} has {len(rows)} narratives with a cause: too few to learn")
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What turns scores into answers: temperatures, and what is safe to accept."""
+
+    calibration: Calibration
+    thresholds: Thresholds
+
+    @classmethod
+    def fit(cls, scored: Scored, taxonomy: Taxonomy, settings: ThresholdSettings) -> "Judged":
+        """Fit temperatures and choose thresholds on rows with a cause."""
+        labels = columns(scored.rows, taxonomy)
+        calibration = Calibration.fit(scored.scores, labels, taxonomy.membership)
+        calibrated = calibration.apply(scored.scores, taxonomy.membership)
+        return cls(calibration, _thresholds(calibrated, labels, taxonomy, settings))
+
+    def measure(self, scored: Scored, taxonomy: Taxonomy) -> Evaluation:
+        """Measure scored rows as they would be answered."""
+        chances = self.calibration.apply(scored.scores, taxonomy.membership)
+        accepted = accepted_types(chances, taxonomy, self.thresholds.type)
+        return measure(chances, scored.rows, taxonomy, accepted)
+
+
 def finish(
     made: Made,
     settings: TrainSettings,
-    folder: Path,
     taxonomy: Taxonomy,
     lexicon: tuple[Lexicon, bytes],
-    *,
-    fitted_on: Scored,
+    judged: Judged,
     measured_on: Scored,
 ) -> Trained:
-    """Calibrate, choose thresholds, measure, and write the folder whole or not at all.
-
-    Temperatures and thresholds rest on `fitted_on` (rows with a cause), figures on `measured_on`; `lexicon` comes with
-    its file's bytes.
-    """
-    labels = columns(fitted_on.rows, taxonomy)
-    calibration = Calibration.fit(fitted_on.scores, labels, taxonomy.membership)
-    thresholds = _thresholds(
-        calibration.apply(fitted_on.scores, taxonomy.membership), labels, taxonomy, settings.thresholds
-    )
-    chances = calibration.apply(measured_on.scores, taxonomy.membership)
-    evaluation = measure(chances, measured_on.rows, taxonomy, accepted_types(chances, taxonomy, thresholds.type))
+    """Measure, and write the folder whole or not at all; `lexicon` comes with its file's bytes."""
+    evaluation, folder = judged.measure(measured_on, taxonomy), resolve(settings.output)
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "kind": made.kind,
@@ -117,8 +126,8 @@ def finish(
         "taxonomy_version": taxonomy.version,
         "tree": tree_of(taxonomy),
         "lexicon_sha256": lexicon[0].sha256,
-        "calibration": calibration,
-        "thresholds": thresholds,
+        "calibration": judged.calibration,
+        "thresholds": judged.thresholds,
         "trained_on": {
             "rows": len(made.taught),
             "sha256": corpus_sha256(made.taught),
@@ -130,13 +139,7 @@ def finish(
     card = model_card(manifest, evaluation, taxonomy, made.story)
     write_folder(folder, manifest, {**made.files, LEXICON: lexicon[1], CARD: card.encode()})
     taught = {row.cause for row in made.taught}
-    return Trained(folder, evaluation, thresholds, tuple(it for it in taxonomy.cause_ids if it not in taught))
-
-
-def corpus_sha256(rows: Sequence[Labelled]) -> str:
-    """Return a digest of labelled narratives that their order does not change."""
-    lines = sorted(f"{row.id}\t{row.cause}\t{row.text}\n" for row in rows)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return Trained(folder, evaluation, judged.thresholds, tuple(it for it in taxonomy.cause_ids if it not in taught))
 
 
 def _thresholds(

@@ -17,7 +17,7 @@ from pipeline.settings import resolve
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon, Segmenter, normalize
 from pipeline.train.card import Story
-from pipeline.train.finish import Made, Scored, Trained, TrainSettings, columns, finish, require_rows
+from pipeline.train.finish import Judged, Made, Scored, Trained, TrainSettings, columns, finish, require_rows
 
 
 class LinearSettings(TrainSettings):
@@ -50,16 +50,17 @@ def train_linear(settings: LinearSettings, step: Callable[[str], None] = lambda 
     rows = [row for row in load_labelled(resolve(settings.corpus), taxonomy) if row.cause is not None]
     require_rows(rows, settings.folds * 2, settings.corpus)
     labels = columns(rows, taxonomy)
-    learner = _Learner(settings, Segmenter(lexicon), taxonomy)
+    learner = Learner(settings, Segmenter(lexicon), taxonomy)
     unseen = Scored(rows, _cross_validate(learner, rows, labels, step))
     step("fitting on all narratives")
     classifier = learner.fit([row.text for row in rows], labels)
     made = Made(KIND, classifier.to_files(settings.features), rows, _STORY, {})
     parts = (lexicon, lexicon_path.read_bytes())
-    return finish(made, settings, resolve(settings.output), taxonomy, parts, fitted_on=unseen, measured_on=unseen)
+    judged = Judged.fit(unseen, taxonomy, settings.thresholds)
+    return finish(made, settings, taxonomy, parts, judged, measured_on=unseen)
 
 
-class _Learner:
+class Learner:
     """Fits a LinearClassifier on texts and labels (column numbers of the taxonomy).
 
     What the taxonomy says of each cause (name, definition, cues, scenes) is learned along as one more text per cause.
@@ -74,6 +75,7 @@ class _Learner:
         ]
 
     def fit(self, texts: Sequence[str], labels: NDArray[np.int64]) -> LinearClassifier:
+        """Return a classifier that learned from texts and the columns of their causes (n,)."""
         settings, n_causes = self.settings, len(self.descriptions)
         taught = [*texts, *self.descriptions]
         weights = np.repeat([1.0, settings.description_weight], [len(texts), n_causes])
@@ -96,7 +98,7 @@ class _Learner:
 
 
 def _cross_validate(
-    learner: _Learner, rows: Sequence[Labelled], labels: NDArray[np.int64], step: Callable[[str], None]
+    learner: Learner, rows: Sequence[Labelled], labels: NDArray[np.int64], step: Callable[[str], None]
 ) -> Floats:
     """Return scores (n, n_causes) for every row, given by a model fitted without it."""
     settings = learner.settings

@@ -44,7 +44,7 @@ def load_encoder(name: str) -> PreTrainedModel:
 
 
 class Reader(nn.Module):
-    """Scores the causes of narratives; `forward` takes what `collate` of `pipeline.train.bert` gives."""
+    """Scores the causes of narratives; `forward` takes what `collate_with` of `pipeline.train.examples` gives."""
 
     def __init__(self, encoder: PreTrainedModel, membership: Floats, *, smoothing: float, word_dropout: float) -> None:
         """Start from an encoder; `membership` (n_causes, n_types) is the taxonomy's."""
@@ -57,10 +57,21 @@ class Reader(nn.Module):
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("deviation", torch.ones(width))
         self.register_buffer("log_membership", torch.log(torch.tensor(membership, dtype=torch.float32) + 1e-12))
+        self.register_buffer("row_weights", torch.ones(n_causes))
         self.smoothing = smoothing
         self.word_dropout = word_dropout
         self.marks: tuple[int, ...] = ()  # ids that are never left out
         self.blank = 0  # the id that stands for what is left out
+
+    def set_balance(self, labels: NDArray[np.int64], exponent: float) -> None:
+        """Weigh rows by the frequency of their cause among `labels` (n,) to the power of -`exponent`.
+
+        0: every row counts alike; 1: every cause does. The mean weight of a row is 1.
+        """
+        counts = np.bincount(labels, minlength=self.head.out_features)
+        weights = np.where(counts > 0, np.maximum(counts, 1.0) ** -exponent, 0.0)
+        weights *= counts.sum() / (weights * counts).sum()
+        self.row_weights.copy_(torch.tensor(weights))
 
     def vectors(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return a vector per window (n, width) and the log of the attention its tokens got together (n,)."""
@@ -111,7 +122,8 @@ class Reader(nn.Module):
         of_cause = chances.gather(1, labels.clamp(min=0).unsqueeze(1)).squeeze(1)
         of_cause = (1 - self.smoothing) * of_cause + self.smoothing * chances.mean(dim=1)
         of_type = torch.logsumexp(chances + self.log_membership.T[types], dim=1)
-        return -torch.where(labels >= 0, of_cause, of_type).mean()
+        weighted = of_cause * self.row_weights[labels.clamp(min=0)]
+        return -torch.where(labels >= 0, weighted, of_type).mean()
 
 
 def _join(scores: Tensor, weights: Tensor, owners: Tensor, n_texts: int) -> Tensor:

@@ -23,7 +23,7 @@ def choose_threshold(
     threshold is None if already that first test fails.
     """
     ranked = -np.sort(-probability)
-    chosen = Level(threshold=None, error=error, confidence=confidence, rows=0, wrong=0)
+    chosen = Level(threshold=None, error=error, confidence=confidence, rows=0, wrong=0, judged_on=len(ranked))
     start = int(np.ceil(len(ranked) * least_coverage))
     if not 0 < start <= len(ranked):
         return chosen
@@ -33,7 +33,7 @@ def choose_threshold(
         rows, wrong = int(accepted.sum()), int((accepted & ~correct).sum())
         if upper_bound(wrong, rows, confidence) > error:
             break
-        chosen = Level(threshold=round(float(threshold), 3), error=error, confidence=confidence, rows=rows, wrong=wrong)
+        chosen = chosen.model_copy(update={"threshold": round(float(threshold), 3), "rows": rows, "wrong": wrong})
     return chosen
 
 

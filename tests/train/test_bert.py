@@ -55,7 +55,7 @@ def bert_config(
         "encoder": str(tiny_encoder), "corpus": str(small_corpus), "taxonomy": str(small_tree),
         "output": str(folder / "model"), "checkpoints": str(folder / "checkpoints"),
         "window": 16, "overlap": 4, "epochs": 12, "batch_size": 12, "learning_rate": 5e-3, "head_learning_rate": 2e-2,
-        "precision": "fp32", "noise": 0.0,
+        "precision": "fp32", "noise": 0.0, "mixed_with": None,
     }  # fmt: skip
     path = folder / "bert.yaml"
     path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
