@@ -173,9 +173,8 @@ def main() -> None:
             "|---|---:|---:|---|---:|---:|",
             *lines,
             "",
-            f"{len(taught):,} narratives of at most {SHORT} characters to learn from in {EPOCHS} epochs, {len(held)} of "
-            f"the calibration split to measure on; seeds {', '.join(map(str, options.seeds))}; {options.threads} threads "
-            f"of {machine()}.",
+            f"{len(taught):,} narratives of up to {SHORT} characters to learn from in {EPOCHS} epochs, {len(held)} to "
+            f"measure on; seeds {', '.join(map(str, options.seeds))}; {options.threads} threads of {machine()}.",
         ]
     )
     if options.dry_run:

@@ -12,7 +12,7 @@ from pipeline.taxonomy import OUT_OF_SCOPE, Taxonomy
 
 def _thresholds(of_type: float | None, of_cause: float | None) -> Thresholds:
     def level(threshold: float | None) -> Level:
-        return Level(threshold=threshold, error=0.05, confidence=0.95, rows=100, wrong=0)
+        return Level(threshold=threshold, error=0.05, confidence=0.95, rows=100, wrong=0, judged_on=100)
 
     return Thresholds(type=level(of_type), cause=level(of_cause))
 

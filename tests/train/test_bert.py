@@ -2,16 +2,21 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
+from scipy.special import log_softmax
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
 
+from pipeline.classify.answer import Level, Thresholds
 from pipeline.classify.bert import BertClassifier
+from pipeline.classify.calibrate import Calibration
+from pipeline.classify.mixture import MixtureClassifier
 from pipeline.classify.model import Model
 from pipeline.corpus import load_labelled
 from pipeline.errors import ConfigError, CorpusError, ModelError
@@ -21,6 +26,8 @@ from pipeline.text import Lexicon, Segmenter
 from pipeline.train import load_train_settings
 from pipeline.train.bert import BertSettings, train_bert
 from pipeline.train.export import parity
+from pipeline.train.finish import Judged, Scored
+from pipeline.train.reader import Reader
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -170,16 +177,76 @@ def test_too_few_narratives_are_refused(
         train_bert(settings_of(corpus=few))
 
 
-def test_an_export_that_says_something_else_is_refused() -> None:
+def test_mixed_with_the_linear_model_both_are_asked(
+    settings_of: Callable[..., BertSettings], linear_config: Path, small_tree: Path, tmp_path: Path
+) -> None:
+    settings = settings_of(mixed_with=linear_config, output=tmp_path / "model", checkpoints=tmp_path / "c")
+    folder = train_bert(settings).folder
+    model = Model.load(folder, Taxonomy.load(small_tree))
+    assert model.manifest.kind == "bert+linear"
+    mixed = model.classifier
+    assert isinstance(mixed, MixtureClassifier)
+    texts = ["村里停电三次", "柜台不耐烦", ""]
+    parts = [log_softmax(part.scores(texts), axis=1) for part in (mixed.bert, mixed.linear)]
+    assert mixed.scores(texts) == pytest.approx(mixed.weights.bert * parts[0] + mixed.weights.linear * parts[1])
+    assert mixed.vectors(texts).shape == (3, 32)
+
+
+def test_rows_that_a_file_keeps_for_the_test_teach_nothing(
+    settings_of: Callable[..., BertSettings], small_corpus: Path, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in small_corpus.read_text(encoding="utf-8").splitlines()]
+    splits = ("train", "train", "calibration", "test")
+    for number, row in enumerate(rows):
+        row["split"] = splits[number % 4]
+    corpus = tmp_path / "rows.jsonl"
+    corpus.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    trained = train_bert(settings_of(corpus=corpus, output=tmp_path / "m", checkpoints=tmp_path / "c"))
+    manifest = json.loads((trained.folder / "model.json").read_text(encoding="utf-8"))
+    assert manifest["trained_on"]["rows"] == 48
+    assert trained.evaluation.n == 24
+
+
+def test_rare_causes_count_for_more_when_balanced() -> None:
+    reader = Reader.__new__(Reader)
+    torch.nn.Module.__init__(reader)
+    reader.head = torch.nn.Linear(2, 3)
+    reader.register_buffer("row_weights", torch.ones(3))
+    labels = np.array([0] * 8 + [1] * 2)
+    reader.set_balance(labels, 0.0)
+    assert reader.row_weights[:2].tolist() == [1.0, 1.0]
+    reader.set_balance(labels, 1.0)
+    assert reader.row_weights.tolist() == pytest.approx([0.625, 2.5, 0.0])
+    assert reader.row_weights[torch.tensor(labels)].mean() == pytest.approx(1.0)
+
+
+def _parity(exact: np.ndarray, served: np.ndarray, small_tree: Path, small_corpus: Path) -> Mapping[str, float]:
+    taxonomy = Taxonomy.load(small_tree)
+    rows = load_labelled(small_corpus, taxonomy)[: len(exact)]
+    level = Level(threshold=0.6, error=0.05, confidence=0.95, rows=9, wrong=0, judged_on=9)
+    judged = Judged(Calibration(causes=1.0, types=1.0), Thresholds(type=level, cause=level))
+    return parity(Scored(rows, exact), Scored(rows, served), judged, taxonomy)
+
+
+def test_an_export_that_says_something_else_is_refused(small_tree: Path, small_corpus: Path) -> None:
     exact = np.eye(4)[[0, 1, 2, 3] * 10] * 5
-    membership = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], dtype=float)
-    assert parity(exact, exact + 0.01, membership)["int8_cause_agreement"] == 1
+    assert _parity(exact, exact + 0.01, small_tree, small_corpus)["int8_cause_agreement"] == 1
     altered = exact.copy()
     altered[0] = altered[0][::-1]
-    assert parity(exact, altered, membership)["int8_cause_agreement"] < 1  # one row may be a tie
+    found = _parity(exact, altered, small_tree, small_corpus)
+    assert found["int8_cause_agreement"] < 1  # one row may be a tie
+    assert found["int8_route_agreement"] == 1
     altered[1] = altered[1][::-1]
     with pytest.raises(ModelError, match="says something else"):
-        parity(exact, altered, membership)
+        _parity(exact, altered, small_tree, small_corpus)
+
+
+def test_an_export_that_sends_other_tickets_to_review_is_refused(small_tree: Path, small_corpus: Path) -> None:
+    exact = np.eye(4)[[0, 1, 2, 3] * 10] * 5
+    doubtful = exact.copy()
+    doubtful[:3] /= 50  # the same labels, but no longer sure
+    with pytest.raises(ModelError, match="route"):
+        _parity(exact, doubtful, small_tree, small_corpus)
 
 
 @pytest.mark.parametrize("content", ["kind: forest", "- 1", "kind: bert"])

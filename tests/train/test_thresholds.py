@@ -52,5 +52,7 @@ def test_nothing_is_accepted_when_no_threshold_keeps_the_promise_or_rows_are_too
     )
     few = choose_threshold(np.ones(10), np.ones(10, dtype=bool), error=0.05, confidence=0.95, least_coverage=0.2)
     assert few.threshold is None
+    assert few.describe().startswith("never accepted: 10 held-out narratives are too few to promise at most 5% wrong")
+    assert "take 59" in few.describe()
     none = choose_threshold(np.array([]), np.array([], dtype=bool), error=0.05, confidence=0.95, least_coverage=0.2)
     assert none.threshold is None
