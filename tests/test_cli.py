@@ -25,7 +25,7 @@ def tickets(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["score"], ["nightly"], ["train"], ["evaluate"], ["taxonomy"], ["lexicon"], ["corpus"]]
+    "command", [[], ["score"], ["nightly"], ["train"], ["evaluate"], ["explain"], ["taxonomy"], ["lexicon"], ["corpus"]]
 )
 def test_help_is_there_for_every_command(command: list[str]) -> None:
     result = _run(*command, "--help")
@@ -196,3 +196,42 @@ def test_corpus_check_says_what_a_small_corpus_is_too_small_for(tmp_path: Path) 
     refused = _run("corpus", "check", tmp_path / "rows.csv", "--against", tmp_path / "rows.csv")
     assert refused.exit_code == 1
     assert "corpus_too_small: 4 characters do not fill" in refused.stderr
+
+
+@pytest.fixture
+def few_labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four labelled narratives to compare with; what is kept of them goes to the test's own folder."""
+    monkeypatch.setattr("pipeline.cli.NEIGHBOURS", tmp_path / "neighbours")
+    path = tmp_path / "labelled.csv"
+    path.write_text(
+        "id,text,cause\nL1,半个月跳闸四回了冰箱都坏了,frequent_outage\nL2,柜台的人翻白眼不理人,hall_staff_attitude\n"
+        "L3,这个月电费突然多了三倍,bill\nL4,变压器离窗户太近怕触电,facility_safety\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_explain_shows_words_their_test_and_three_neighbours(tickets: Path, few_labelled: Path) -> None:
+    result = _run("explain", tickets, "--ticket", "A3", "--corpus", few_labelled)
+    assert result.exit_code == 0, result.output
+    assert "收费员态度恶劣" in result.stdout
+    assert "营业厅人员服务态度" in result.stdout
+    found = json.loads(_run("explain", "--text", "近两个月停电五次", "--corpus", few_labelled, "--json").stdout)
+    assert found["type"]["label"] == "power_quality"
+    assert {"停电"} <= {word["text"] for word in found["cause"]["words"]}
+    assert len(found["neighbours"]) == 3
+    assert found["neighbours"][0]["id"] == "L1"
+
+
+def test_explain_shows_no_personal_data(few_labelled: Path) -> None:
+    result = _run("explain", "--text", "停电三天，电话13800138000没人接", "--corpus", few_labelled)
+    assert "13800138000" not in result.output
+    assert "<电话>" in result.stdout
+
+
+def test_explain_needs_a_ticket_that_is_there(tickets: Path, few_labelled: Path) -> None:
+    missing = _run("explain", tickets, "--ticket", "B9", "--corpus", few_labelled)
+    assert missing.exit_code == 1
+    assert missing.stderr.startswith("ticket_missing")
+    assert _run("explain").exit_code == 2
+    assert _run("explain", tickets, "--text", "停电").exit_code == 2

@@ -56,6 +56,7 @@ class FitSettings(Settings):
     label_smoothing: float = Field(ge=0, lt=1)
     word_dropout: float = Field(ge=0, lt=0.5)
     balance: float = Field(ge=0, le=1)
+    freeze_embeddings: bool
     noise: float = Field(ge=0, le=1)
     precision: Literal["auto", "fp32"]
 
@@ -84,6 +85,7 @@ def fit(
     bf16 = settings.precision == "auto" and _has_bf16(cuda=cuda)
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
     _keep_memory()
+    reader.encoder.embeddings.requires_grad_(not settings.freeze_embeddings)
     if last is None:
         watch("starting the head from the encoder as it is")
         texts = [row.text for row, has_cause in zip(taught, known, strict=True) if has_cause]
@@ -177,6 +179,8 @@ class _Trainer(Trainer):
             groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
             depth = 1 + max(_layer(name) for name, _ in self.model.named_parameters())
             for name, parameter in self.model.named_parameters():
+                if not parameter.requires_grad:
+                    continue
                 rate = settings.head_learning_rate
                 if name.startswith("encoder."):
                     rate = settings.learning_rate * settings.layer_decay ** (depth - 1 - _layer(name))
