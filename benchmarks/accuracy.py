@@ -17,6 +17,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -163,10 +164,23 @@ def run_bert(dataset: Dataset, folder: Path) -> Result:
             "epochs": dataset.epochs, "batch_size": dataset.batch_size,
         }
     )  # fmt: skip
-    started = time.monotonic()
-    with console.steps() as step:
+    clock = folder / "minutes"
+    with _added_to(clock), console.steps() as step:
         train_bert(settings, step)
-    return _tested(f"BERT, {dataset.epochs} epochs", folder, "bert", (time.monotonic() - started) / 60)
+    result = _tested(f"BERT, {dataset.epochs} epochs", folder, "bert", float(clock.read_text(encoding="utf-8")))
+    clock.unlink()
+    return result
+
+
+@contextmanager
+def _added_to(clock: Path) -> Iterator[None]:
+    """Add the minutes that the block takes to those in a file, also when it is stopped."""
+    before = float(clock.read_text(encoding="utf-8")) if clock.exists() else 0.0
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        clock.write_text(str(before + (time.monotonic() - started) / 60), encoding="utf-8")
 
 
 def _tested(name: str, folder: Path, model: str, minutes: float) -> Result:

@@ -21,7 +21,8 @@ from pipeline.taxonomy import Taxonomy
 from pipeline.train.finish import Judged, Scored
 from pipeline.train.reader import Reader
 
-LEAST_AGREEMENT = 0.995  # of labels and routes, between int8 and fp32
+# Between int8 and fp32. Routes differ more often than labels: a threshold lies where many tickets are.
+LEAST_AGREEMENT = {"cause": 0.995, "type": 0.995, "route": 0.99}
 
 
 class _Graph(nn.Module):
@@ -64,7 +65,8 @@ def export(reader: Reader, windows: Windows) -> tuple[dict[str, bytes], BertClas
 def parity(exact: Scored, served: Scored, judged: Judged, taxonomy: Taxonomy) -> Mapping[str, float]:
     """Compare what fp32 and int8 say of the same rows: labels, probabilities, routes, macro-F1.
 
-    Raises ModelError if more than one row and more than 0.5 % of the rows get another cause, type or route.
+    Raises ModelError if more than one row and more than 0.5 % of the rows get another cause or type, or 1 % another
+    route.
     """
     chances = [judged.calibration.apply(part.scores, taxonomy.membership) for part in (exact, served)]
     answers = [_answers(part, judged, taxonomy) for part in chances]
@@ -73,7 +75,7 @@ def parity(exact: Scored, served: Scored, judged: Judged, taxonomy: Taxonomy) ->
         f"int8_{what}_agreement": float(
             np.mean([getattr(one, what) == getattr(other, what) for one, other in zip(*answers, strict=True)])
         )
-        for what in ("cause", "type", "route")
+        for what in LEAST_AGREEMENT
     }
     found = {
         **agreements,
@@ -82,7 +84,10 @@ def parity(exact: Scored, served: Scored, judged: Judged, taxonomy: Taxonomy) ->
         "int8_cause_macro_f1_loss": figures[0].cause_macro_f1 - figures[1].cause_macro_f1,
     }
     rows = len(exact.rows)
-    if round((1 - min(agreements.values())) * rows) > max(1, (1 - LEAST_AGREEMENT) * rows):
+    if any(
+        round((1 - agreements[f"int8_{what}_agreement"]) * rows) > max(1, (1 - least) * rows)
+        for what, least in LEAST_AGREEMENT.items()
+    ):
         raise ModelError("export_parity", f"the int8 model says something else than the trained one: {found}")
     return found
 
