@@ -69,7 +69,13 @@ def tracked(settings: TrainSettings) -> Iterator[Tracker]:
     taxonomy, lexicon = Taxonomy.load(resolve(settings.taxonomy)), Lexicon.load(resolve(settings.lexicon))
     with mlflow.start_run(run_name=told["kind"]):
         mlflow.log_params(dict(_flat(told)))
-        mlflow.set_tags({"taxonomy_version": taxonomy.version, "lexicon_sha256": lexicon.sha256})
+        mlflow.set_tags(
+            {
+                "taxonomy_version": taxonomy.version,
+                "taxonomy_sha256": taxonomy.sha256,
+                "lexicon_sha256": lexicon.sha256,
+            }
+        )
         yield Tracker()
 
 
