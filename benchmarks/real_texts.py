@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import opencc
 from tables import ROOT, write_table
 
 from pipeline import console
@@ -34,6 +33,7 @@ MIN_SUPPORT = 5  # rows of a type, so that it counts in macro-F1
 BATCH = 500
 # The slips of the corpus's noise and nothing else.
 SLIPS = Noise(full_width=0, blanks=0, traditional=0, topic=0, broken_topic=0, head=0, tail=0)
+TRADITIONAL = replace(SLIPS, slip=0, dropped=0, doubled=0, traditional=1)
 SEEDS = (1, 2, 3)
 Defect = Callable[[str, int], str]
 
@@ -48,9 +48,7 @@ def _blanks(text: str, seed: int) -> str:
 
 
 def _traditional(text: str, seed: int) -> str:
-    del seed  # always the same
-    converted: str = opencc.OpenCC("s2t").convert(text)
-    return converted
+    return add_noise(text, random.Random(seed), TRADITIONAL)
 
 
 DEFECTS: dict[str, tuple[Defect, Sequence[int]]] = {

@@ -216,15 +216,18 @@ def _narrative(source: Path | None, ticket_id: str | None, text: str | None) -> 
     from pipeline.text import read_narrative
     from pipeline.tickets import Columns, Ticket, read_tickets
 
-    if (source is None) == (text is None):
-        raise typer.BadParameter("give either INPUT or --text")
+    if (source is None) == (text is None) or (text is not None and ticket_id is not None):
+        raise typer.BadParameter("give either INPUT (and --ticket) or --text")
     if text is not None:
-        return read_narrative(text).text
+        if not (narrative := read_narrative(text).text):
+            raise typer.BadParameter("--text holds no narrative")
+        return narrative
     assert source is not None  # noqa: S101 - one of the two is there
     entries = (entry for entry in read_tickets(source, Columns.load()) if isinstance(entry, Ticket))
     found = next((entry for entry in entries if ticket_id in (None, entry.ticket_id)), None)
     if found is None:
-        raise FileError("ticket_missing", f"{source} 中没有可用的工单 {ticket_id or ''}，请检查编号。")
+        wanted = f"编号为 {ticket_id} 的可用工单，请检查编号" if ticket_id else "可用的工单"
+        raise FileError("ticket_missing", f"{source} 中没有{wanted}。")
     return read_narrative(found.text, found.personal).text
 
 

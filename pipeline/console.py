@@ -185,9 +185,10 @@ def show_explanation(explanation: "Explanation", neighbours: "list[Neighbour]", 
     near.add_column("标注 label")
     near.add_column("内容 narrative", overflow="fold")
     for neighbour in neighbours:
-        cause = taxonomy.cause(neighbour.row.cause) if neighbour.row.cause else None
-        shown = neighbour.row.text if len(neighbour.row.text) <= _SHOWN else neighbour.row.text[:_SHOWN] + "……"
-        near.add_row(f"{neighbour.similarity:.2f}", cause.name if cause else "-", shown)
+        row = neighbour.row
+        label = taxonomy.cause(row.cause).name if row.cause else taxonomy.type(row.type).name
+        shown = row.text if len(row.text) <= _SHOWN else row.text[:_SHOWN] + "……"
+        near.add_row(f"{neighbour.similarity:.2f}", label, Text(shown))
     console.print(near)
 
 

@@ -5,11 +5,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import settings as hypothesis_settings
 
 from pipeline.classify.answer import ScoreSettings
 from pipeline.settings import CONFIGS, load_settings
 from pipeline.taxonomy import Taxonomy
 from pipeline.train.linear import LinearSettings, train_linear
+
+# How long an example takes says something about the machine, not about the code.
+hypothesis_settings.register_profile("gongdan", deadline=None)
+hypothesis_settings.load_profile("gongdan")
 
 SMALL_TREE = """\
 version: "1"

@@ -56,17 +56,22 @@ class Level(Settings):
         """Tell whether an answer of this probability is safe to use at this level."""
         return self.threshold is not None and probability >= self.threshold
 
+    @property
+    def rows_needed(self) -> int:
+        """The fewest accepted rows that can support the promise: so many without any error.
+
+        The exact bound of n rows without an error is 1 - (1 - confidence) ** (1 / n).
+        """
+        return math.ceil(math.log(1 - self.confidence) / math.log(1 - self.error))
+
     def describe(self) -> str:
         """Say from which probability on an answer is accepted and what that rests on, or why none is."""
         promise = f"at most {self.error:.0%} wrong with {self.confidence:.0%} confidence"
         if self.threshold is not None:
             return f"accepted from probability {self.threshold:.3f} on: {promise} ({self.wrong} wrong of {self.rows})"
-        # Without an error the exact bound of n rows is 1 - (1 - confidence) ** (1 / n).
-        needed = math.ceil(math.log(1 - self.confidence) / math.log(1 - self.error))
-        if self.judged_on < needed:
-            return (
-                f"never accepted: {self.judged_on} held-out narratives are too few to promise {promise}; take {needed}"
-            )
+        if self.judged_on < self.rows_needed:
+            few = f"{self.judged_on} held-out narratives are too few to promise {promise}"
+            return f"never accepted: {few}; it takes {self.rows_needed} or more"
         return f"never accepted: no threshold keeps the promise of {promise}; more narratives or a better model may"
 
 

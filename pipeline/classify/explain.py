@@ -69,7 +69,7 @@ def explain(model: Model, text: str) -> Explanation:
     """
     chances = model.predict_proba([text])
     (kind,), (cause,) = best_paths(chances, model.taxonomy.type_probabilities(chances), model.taxonomy)
-    asked = _Asked(model, text, kind, cause)
+    asked = _Asked(model, text, kind, cause, chances)
     spans = model.segmenter.spans(text)
     effects = _effects(asked, spans)
     of_type, of_cause = (_evidence(asked, spans, effects, level) for level in (0, 1))
@@ -83,13 +83,15 @@ def explain(model: Model, text: str) -> Explanation:
 class _Asked:
     """A model asked about one narrative without some of its words: the probabilities of one type and one cause."""
 
-    def __init__(self, model: Model, text: str, kind: int, cause: int) -> None:
+    def __init__(self, model: Model, text: str, kind: int, cause: int, chances: Floats) -> None:
         self.model, self.text, self.kind, self.cause = model, text, kind, cause
-        self.whole = self([[]])[0]
+        self.whole = self._of(chances)[0]
 
     def __call__(self, left_out: Sequence[Sequence[Span]]) -> Floats:
         """Return (n, 2): type and cause, for each set of spans that is left out."""
-        chances = self.model.predict_proba([_without(self.text, spans) for spans in left_out])
+        return self._of(self.model.predict_proba([_without(self.text, spans) for spans in left_out]))
+
+    def _of(self, chances: Floats) -> Floats:
         of_types = self.model.taxonomy.type_probabilities(chances)
         return np.stack([of_types[:, self.kind], chances[:, self.cause]], axis=1)
 
@@ -110,8 +112,7 @@ def _effects(asked: _Asked, spans: Sequence[Span]) -> dict[Span, Floats]:
         size = -(-len(words) // _PARTS)
         stretches = [words[at : at + size] for at in range(0, len(words), size)]
         weights = _weights(asked, stretches).max(axis=1)
-        # A quarter of the stretches is looked into, so that every round is a quarter as long as the one before.
-        heaviest = sorted(np.argsort(-weights, kind="stable")[: max(_PARTS // 4, 1)])
+        heaviest = sorted(np.argsort(-weights, kind="stable")[: _PARTS // 4])  # each round holds fewer words
         stretches = [[span] for index in heaviest for span in stretches[index]]
     if not stretches:
         return {}
@@ -132,12 +133,13 @@ def _evidence(
 ) -> tuple[float, tuple[Word, ...], float, float]:
     whole = float(asked.whole[level])
     ranked = sorted((span for span in effects if effects[span][level] > 0), key=lambda span: -effects[span][level])
-    chosen = ranked[: min(max(len(spans) // _SHARE, _FEWEST), _MOST)]
+    # Never more than half of the words, so that as many others are there to compare with.
+    chosen = ranked[: min(max(len(spans) // _SHARE, _FEWEST), _MOST, len(spans) // 2)]
     if not chosen:
         return whole, (), whole, whole
     others = sorted(set(spans).difference(chosen))
     source = random.Random(asked.text)  # noqa: S311 - the same draws for the same text
-    draws = [source.sample(others, min(len(chosen), len(others))) for _ in range(_DRAWS)]
+    draws = [source.sample(others, len(chosen)) for _ in range(_DRAWS)]
     without, *by_chance = asked([chosen, *draws])[:, level]
     words = tuple(Word(asked.text[start:end], start, end, float(effects[start, end][level])) for start, end in chosen)
     return whole, words, float(without), float(np.mean(by_chance))

@@ -40,6 +40,7 @@ class Neighbours:
         cls, model: Model, rows: Sequence[Labelled], folder: Path, advance: Callable[[int, int], None] = lambda *_: None
     ) -> "Neighbours":
         """Read the rows once per model and corpus, keep the vectors in `folder`; `advance` is told done and total."""
+        rows = sorted(rows, key=lambda row: (row.id, row.text))  # the file's name does not tell their order
         path = folder / f"{model.digest[:_DIGITS]}-{corpus_sha256(rows)[:_DIGITS]}.npz"
         if path.is_file():
             return cls(model, rows, csr_array(load_npz(path)))

@@ -34,8 +34,8 @@ class Labelled:
     type: str
     cause: str | None
     style: str = ""
-    split: Split | None = None  # where the file itself says it
     raw: str = field(default="", repr=False)  # as it was typed, unmasked: to measure its form, never to store or show
+    split: Split | None = None  # where the file itself says it
 
     @property
     def text(self) -> str:
@@ -78,25 +78,21 @@ def _rows(path: Path, columns: Columns, taxonomy: Taxonomy, faults: list[str]) -
     for entry in read_tickets(path, columns):
         if isinstance(entry, Reject):
             faults.append(f"{path}:{entry.row}: {entry.code}: {entry.message}")
+        elif entry.fields.get("split", "") not in ("", *SPLITS):
+            faults.append(f"{path}:{entry.row}: bad_split: `split` is none of {', '.join(SPLITS)}")
         elif labelled := _labelled(entry, taxonomy):
             yield labelled
         else:
-            faults.append(
-                f"{path}:{entry.row}: bad_label: `cause` or `type` is missing or not in the taxonomy, "
-                f"or `split` is none of {', '.join(SPLITS)}"
-            )
+            faults.append(f"{path}:{entry.row}: bad_label: `cause` or `type` is missing or not in the taxonomy")
 
 
 def _labelled(ticket: Ticket, taxonomy: Taxonomy) -> Labelled | None:
-    said = ticket.fields.get("split") or None
-    split = next((name for name in SPLITS if name == said), None)
-    if split != said:
-        return None
+    split = next((name for name in SPLITS if name == ticket.fields.get("split")), None)
     label = _label(ticket.fields.get("cause", ""), ticket.fields.get("type", ""), taxonomy)
     if label is None:
         return None
     narrative = read_narrative(ticket.text, ticket.personal)
-    return Labelled(ticket.ticket_id, narrative, *label, ticket.fields.get("style", ""), split, ticket.text)
+    return Labelled(ticket.ticket_id, narrative, *label, ticket.fields.get("style", ""), ticket.text, split)
 
 
 def _label(cause: str, kind: str, taxonomy: Taxonomy) -> tuple[str, str | None] | None:

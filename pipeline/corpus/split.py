@@ -75,7 +75,10 @@ def splits_of(rows: Sequence[Labelled]) -> list[Split]:
     said = [row.split for row in rows if row.split is not None]
     if said and len(said) < len(rows):
         without = next(row.id for row in rows if row.split is None)
-        raise CorpusError("corpus_invalid", f"{len(said)} of {len(rows)} rows have a `split`, {without} has none")
+        raise CorpusError(
+            "corpus_invalid",
+            f"{len(said)} of {len(rows)} rows have a `split`, {without} has none: give all one, or none",
+        )
     return said or assign([row.text for row in rows])
 
 

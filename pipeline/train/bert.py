@@ -14,7 +14,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
 from pipeline.classify import bert, mixture
 from pipeline.classify.base import Floats
 from pipeline.classify.windows import Windows, WindowSettings
-from pipeline.corpus import Labelled, corpus_sha256, load_labelled
+from pipeline.corpus import Labelled, load_labelled
 from pipeline.corpus.split import splits_of
 from pipeline.errors import ModelError
 from pipeline.settings import ROOT, load_settings, resolve
@@ -41,6 +41,15 @@ class BertSettings(TrainSettings, FitSettings):
     overlap: int = Field(ge=0)
     checkpoints: Path
 
+    def linear(self) -> LinearSettings | None:
+        """Read the settings of the linear model beside it; raises ConfigError."""
+        return None if self.mixed_with is None else load_settings(resolve(self.mixed_with), LinearSettings)
+
+    def told(self) -> dict[str, Any]:
+        """Return the settings with those of the linear model in place of their path."""
+        linear = self.linear()
+        return {**super().told(), "mixed_with": None if linear is None else linear.told()}
+
 
 def train_bert(
     settings: BertSettings, watch: Watch = unwatched, *, resume: bool = True, on_epoch: OnEpoch = no_epoch
@@ -52,13 +61,13 @@ def train_bert(
     encoder or the exported model says something else, and whatever loading the parts raises.
     """
     taxonomy = Taxonomy.load(resolve(settings.taxonomy))
-    lexicon = Lexicon.load(resolve(settings.lexicon))
+    lexicon, linear = Lexicon.load(resolve(settings.lexicon)), settings.linear()
     watch("reading the corpus")
     held = _Held.of(load_labelled(resolve(settings.corpus), taxonomy), settings.corpus)
 
     set_seed(settings.seed)
     reader, windows = load_reader(settings, taxonomy)
-    checkpoints = resolve(settings.checkpoints) / _key(settings, held.taught)
+    checkpoints = resolve(settings.checkpoints) / _key(settings, held.taught, taxonomy)
     if not resume:
         shutil.rmtree(checkpoints, ignore_errors=True)
     fit(reader, windows, settings, settings.seed, taxonomy, held.taught, held.calibration, checkpoints, watch, on_epoch)
@@ -69,10 +78,10 @@ def train_bert(
     texts = [row.text for row in held.kept]
     exact, served = scores_of(reader, windows, texts), classifier.scores(texts)
     kind = bert.KIND
-    if settings.mixed_with is not None:
+    if linear is not None:
         watch("fitting the linear model beside it")
         kind = mixture.KIND
-        beside = _Beside.fit(load_settings(resolve(settings.mixed_with), LinearSettings), lexicon, taxonomy, held)
+        beside = _Beside.fit(linear, lexicon, taxonomy, held)
         weights = beside.weights(served, taxonomy, held)
         exact, served = weights.scores(exact, beside.scores), weights.scores(served, beside.scores)
         files |= {**beside.files, **mixture.MixtureClassifier.to_files(weights)}
@@ -115,7 +124,6 @@ class _Held:
 
     @classmethod
     def of(cls, rows: Sequence[Labelled], corpus: Path) -> "_Held":
-        require_rows([row for row in rows if row.cause is not None], _LEAST_ROWS, corpus)
         splits = splits_of(rows)
         taught, calibration, test = (
             [
@@ -125,7 +133,8 @@ class _Held:
             ]
             for name in ("train", "calibration", "test")
         )
-        require_rows(calibration, 2, corpus)
+        require_rows([row for row in taught if row.cause is not None], _LEAST_ROWS, f"the train split of {corpus} has")
+        require_rows(calibration, 2, f"the calibration split of {corpus} has")
         return cls(taught, calibration, test)
 
     @property
@@ -141,6 +150,12 @@ class _Held:
         return Scored(self.test, scores[border:])
 
     def story(self) -> str:
+        """Say on which rows figures, temperatures and thresholds rest."""
+        if not self.test:
+            return (
+                f"The rows of the corpus's calibration split ({len(self.calibration)}), on which temperatures and\n"
+                "thresholds were chosen too, so these figures are slightly kind."
+            )
         return (
             f"The rows of the corpus's test split, which nothing was trained or chosen on ({len(self.test)}); "
             f"temperatures and\nthresholds rest on its calibration split ({len(self.calibration)})."
@@ -193,10 +208,11 @@ def _window_settings(settings: BertSettings, tokenizer: PreTrainedTokenizerBase)
     )
 
 
-def _key(settings: BertSettings, taught: Sequence[Labelled]) -> str:
-    """Return what checkpoints of one training are called: another corpus or setting starts anew."""
+def _key(settings: BertSettings, taught: Sequence[Labelled], taxonomy: Taxonomy) -> str:
+    """Return what checkpoints of one training are called: other rows, another order or setting is anew."""
     told = settings.model_dump(mode="json", exclude={"output", "checkpoints", "thresholds", "mixed_with"})
-    return hashlib.sha256((json.dumps(told, sort_keys=True) + corpus_sha256(taught)).encode()).hexdigest()[:12]
+    rows = [(row.id, row.type, row.cause, row.text) for row in taught]
+    return hashlib.sha256(json.dumps([told, taxonomy.sha256, rows], sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

@@ -45,6 +45,10 @@ class TrainSettings(Settings):
     seed: int
     thresholds: ThresholdSettings
 
+    def told(self) -> dict[str, Any]:
+        """Return what a model's manifest and its run say of its settings."""
+        return self.model_dump(mode="json", exclude={"output"})
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -81,10 +85,15 @@ def columns(rows: Sequence[Labelled], taxonomy: Taxonomy) -> NDArray[np.int64]:
     return np.array([number[row.cause] if row.cause is not None else -1 for row in rows], dtype=np.int64)
 
 
-def require_rows(rows: Sequence[Labelled], least: int, corpus: Path) -> None:
-    """Raise CorpusError if too few narratives, or those of one cause alone, are there to learn from."""
-    if len(rows) < least or len({row.cause for row in rows}) < 2:
-        raise CorpusError("corpus_too_small", f"{corpus} has {len(rows)} narratives with a cause: too few to learn")
+def require_rows(rows: Sequence[Labelled], least: int, where: str) -> None:
+    """Raise CorpusError if there are fewer than `least` narratives with a cause, or those of one cause alone."""
+    causes = {row.cause for row in rows}
+    if len(rows) < least or len(causes) < 2:
+        raise CorpusError(
+            "corpus_too_small",
+            f"{where} {len(rows)} narratives with a cause, of {len(causes)} causes: too few to learn; it takes {least} "
+            "or more, of two causes at least",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +141,7 @@ def finish(
             "rows": len(made.taught),
             "sha256": corpus_sha256(made.taught),
             "styles": dict(Counter(row.style for row in made.taught)),
-            "settings": settings.model_dump(mode="json", exclude={"output"}),
+            "settings": settings.told(),
         },
         "metrics": {**evaluation.figures(), **made.metrics},
     }

@@ -140,7 +140,9 @@ def _keep_memory() -> None:
 
 def _has_bf16(*, cuda: bool) -> bool:
     """Tell whether bf16 is computed by the processor itself; emulated, it is slower than fp32."""
-    return torch.cuda.is_bf16_supported() if cuda else bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    if cuda:
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
 def _accuracy(

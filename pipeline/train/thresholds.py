@@ -19,13 +19,13 @@ def choose_threshold(
     to lenient and the first failure ends the search, so that the bound holds for the chosen one with `confidence`
     (fixed-sequence testing, Angelopoulos et al. 2021, "Learn then Test", arXiv 2110.01052, section 3.2; each test is
     Clopper and Pearson's exact binomial bound). The search starts where a share of `least_coverage` of the rows is
-    accepted, which depends on no label: started at a handful of rows, a single slip would end it. The level's
-    threshold is None if already that first test fails.
+    accepted, or as many as an errorless promise needs if that is more, which depends on no label: started at a handful
+    of rows, a single slip would end it. The level's threshold is None if already that first test fails.
     """
     ranked = -np.sort(-probability)
     chosen = Level(threshold=None, error=error, confidence=confidence, rows=0, wrong=0, judged_on=len(ranked))
-    start = int(np.ceil(len(ranked) * least_coverage))
-    if not 0 < start <= len(ranked):
+    start = max(int(np.ceil(len(ranked) * least_coverage)), chosen.rows_needed)
+    if start > len(ranked):
         return chosen
     strictest = np.floor(ranked[start - 1] / _STEP) * _STEP
     for threshold in np.arange(strictest, 0.0, -_STEP):

@@ -65,7 +65,7 @@ def tracked(settings: TrainSettings) -> Iterator[Tracker]:
         if mlflow.get_experiment_by_name(EXPERIMENT) is None:
             mlflow.create_experiment(EXPERIMENT, artifact_location=(STORE / "artifacts").as_uri())
     mlflow.set_experiment(EXPERIMENT)
-    told = settings.model_dump(mode="json", exclude={"output"})
+    told = settings.told()
     taxonomy, lexicon = Taxonomy.load(resolve(settings.taxonomy)), Lexicon.load(resolve(settings.lexicon))
     with mlflow.start_run(run_name=told["kind"]):
         mlflow.log_params(dict(_flat(told)))

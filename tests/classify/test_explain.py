@@ -64,6 +64,12 @@ def test_an_explanation_that_fails_the_deletion_test_is_not_reliable() -> None:
     assert not Evidence("dark", 0.9, (), without=0.9, without_others=0.9).reliable
 
 
+@pytest.mark.parametrize("text", ["停电", "又停电", "村里又停电"])
+def test_of_a_short_ticket_never_more_than_half_of_the_words_are_taken_out(model: Model, text: str) -> None:
+    found = explain(model, text)
+    assert len(found.cause.words) <= len(model.segmenter.spans(text)) // 2
+
+
 def test_a_text_without_a_word_has_nothing_to_show_and_is_not_reliable(model: Model) -> None:
     found = explain(model, "。。。")
     assert found.type.words == found.cause.words == ()
@@ -117,6 +123,15 @@ def test_narratives_are_read_once_per_model_and_corpus(model: Model, rows: list[
     Neighbours.load(model, rows[1:], tmp_path, lambda *done: told.append(done))
     assert len(told) == 2
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_vectors_that_were_kept_belong_to_their_rows_in_whatever_order_these_come(
+    model: Model, rows: list[Labelled], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.classify.neighbours._BATCH", 10)
+    first = Neighbours.load(model, rows, tmp_path).nearest("昨晚停电三次")
+    assert len(list(tmp_path.iterdir())) == 1
+    assert Neighbours.load(model, rows[::-1], tmp_path).nearest("昨晚停电三次") == first
 
 
 def test_a_narrative_without_any_vector_is_near_to_nothing(model: Model, rows: list[Labelled]) -> None:

@@ -50,10 +50,11 @@ def test_a_manifest_that_is_no_json_is_damaged(copy: Path, small_tree: Path) -> 
     assert _code(copy, small_tree) == "model_damaged"
 
 
-def test_a_folder_of_a_newer_format_is_refused(copy: Path, small_tree: Path) -> None:
-    content = json.loads((copy / MANIFEST).read_text(encoding="utf-8")) | {"format": 99}
+@pytest.mark.parametrize(("found", "code"), [(99, "model_too_new"), (1, "model_too_old")])
+def test_a_folder_of_another_format_is_refused(copy: Path, small_tree: Path, found: int, code: str) -> None:
+    content = json.loads((copy / MANIFEST).read_text(encoding="utf-8")) | {"format": found}
     (copy / MANIFEST).write_text(json.dumps(content), encoding="utf-8")
-    assert _code(copy, small_tree) == "model_too_new"
+    assert _code(copy, small_tree) == code
 
 
 def test_an_unknown_kind_is_refused(copy: Path, small_tree: Path) -> None:

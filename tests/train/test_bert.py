@@ -24,10 +24,11 @@ from pipeline.settings import CONFIGS
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon, Segmenter
 from pipeline.train import load_train_settings
-from pipeline.train.bert import BertSettings, train_bert
+from pipeline.train.bert import BertSettings, load_reader, train_bert
 from pipeline.train.export import parity
 from pipeline.train.finish import Judged, Scored
-from pipeline.train.reader import Reader
+from pipeline.train.fit import fit
+from pipeline.train.reader import Reader, load_encoder
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -220,9 +221,47 @@ def test_rare_causes_count_for_more_when_balanced() -> None:
     assert reader.row_weights[torch.tensor(labels)].mean() == pytest.approx(1.0)
 
 
+def test_a_rows_weight_counts_in_the_loss(tiny_encoder: Path) -> None:
+    reader = Reader(load_encoder(str(tiny_encoder)), np.eye(2), smoothing=0.0, word_dropout=0.0)
+    batch = {
+        "labels": torch.tensor([0, 1]), "types": torch.tensor([0, 1]), "owners": torch.tensor([0, 1]),
+        "input_ids": [torch.tensor([[2, 7, 3], [2, 9, 3]])], "attention_mask": [torch.ones(2, 3, dtype=torch.int64)],
+    }  # fmt: skip
+    reader.eval()
+    each = -torch.log_softmax(reader(**batch)["logits"], dim=1)[[0, 1], [0, 1]]
+    reader.set_balance(np.array([0, 0, 0, 1]), 1.0)
+    assert reader(**batch)["loss"].item() == pytest.approx((each * torch.tensor([2 / 3, 2.0])).mean().item(), rel=1e-4)
+
+
+def test_embeddings_stay_as_they_are_when_told(
+    settings_of: Callable[..., BertSettings], small_tree: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    taxonomy = Taxonomy.load(small_tree)
+    rows = load_labelled(small_corpus, taxonomy)
+    moved = {}
+    for frozen in (True, False):
+        settings = settings_of(freeze_embeddings=frozen, epochs=1)
+        reader, windows = load_reader(settings, taxonomy)
+        before = reader.encoder.embeddings.word_embeddings.weight.clone()
+        fit(reader, windows, settings, 1, taxonomy, rows, rows, tmp_path / str(frozen))
+        moved[frozen] = not torch.equal(before, reader.encoder.embeddings.word_embeddings.weight)
+    assert moved == {True: False, False: True}
+
+
+def test_files_without_enough_rows_to_teach_are_refused(
+    settings_of: Callable[..., BertSettings], small_corpus: Path, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in small_corpus.read_text(encoding="utf-8").splitlines()]
+    corpus = tmp_path / "rows.jsonl"
+    held = [json.dumps({**row, "split": "calibration"}, ensure_ascii=False) + "\n" for row in rows]
+    corpus.write_text("".join(held), encoding="utf-8")
+    with pytest.raises(CorpusError, match="train split"):
+        train_bert(settings_of(corpus=corpus))
+
+
 def _parity(exact: np.ndarray, served: np.ndarray, small_tree: Path, small_corpus: Path) -> Mapping[str, float]:
     taxonomy = Taxonomy.load(small_tree)
-    rows = load_labelled(small_corpus, taxonomy)[: len(exact)]
+    rows = (load_labelled(small_corpus, taxonomy) * 5)[: len(exact)]
     level = Level(threshold=0.6, error=0.05, confidence=0.95, rows=9, wrong=0, judged_on=9)
     judged = Judged(Calibration(causes=1.0, types=1.0), Thresholds(type=level, cause=level))
     return parity(Scored(rows, exact), Scored(rows, served), judged, taxonomy)
@@ -242,11 +281,17 @@ def test_an_export_that_says_something_else_is_refused(small_tree: Path, small_c
 
 
 def test_an_export_that_sends_other_tickets_to_review_is_refused(small_tree: Path, small_corpus: Path) -> None:
-    exact = np.eye(4)[[0, 1, 2, 3] * 10] * 5
+    exact = np.eye(4)[[0, 1, 2, 3] * 100] * 5
     doubtful = exact.copy()
     doubtful[:3] /= 50  # the same labels, but no longer sure
-    with pytest.raises(ModelError, match="route"):
+    assert _parity(exact, doubtful, small_tree, small_corpus)["int8_route_agreement"] == 1 - 3 / 400
+    doubtful[:5] = exact[:5] / 50
+    with pytest.raises(ModelError, match=r"routes agree in 98\.75%"):
         _parity(exact, doubtful, small_tree, small_corpus)
+    wrong = exact.copy()
+    wrong[:3] = exact[:3, ::-1]
+    with pytest.raises(ModelError, match=r"causes agree in 99\.25%"):
+        _parity(exact, wrong, small_tree, small_corpus)
 
 
 @pytest.mark.parametrize("content", ["kind: forest", "- 1", "kind: bert"])

@@ -33,6 +33,19 @@ def test_training_twice_gives_the_same_model(linear_config: Path, small_model: P
     assert Model.load(again.folder, tree).digest == Model.load(small_model, tree).digest
 
 
+def test_rows_that_a_file_keeps_for_the_test_teach_nothing(
+    linear_config: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in small_corpus.read_text(encoding="utf-8").splitlines()]
+    splits = ("train", "train", "calibration", "test")
+    corpus = tmp_path / "rows.jsonl"
+    told = [json.dumps({**row, "split": splits[at % 4]}, ensure_ascii=False) + "\n" for at, row in enumerate(rows)]
+    corpus.write_text("".join(told), encoding="utf-8")
+    settings = load_settings(linear_config, LinearSettings)
+    trained = train_linear(settings.model_copy(update={"corpus": corpus, "output": tmp_path / "model"}))
+    assert trained.evaluation.n == 72
+
+
 def test_no_path_of_the_machine_enters_the_folder(linear_config: Path, tmp_path: Path) -> None:
     settings = load_settings(linear_config, LinearSettings)
     folder = train_linear(settings.model_copy(update={"output": tmp_path / "secret-place"})).folder

@@ -53,6 +53,10 @@ def test_nothing_is_accepted_when_no_threshold_keeps_the_promise_or_rows_are_too
     few = choose_threshold(np.ones(10), np.ones(10, dtype=bool), error=0.05, confidence=0.95, least_coverage=0.2)
     assert few.threshold is None
     assert few.describe().startswith("never accepted: 10 held-out narratives are too few to promise at most 5% wrong")
-    assert "take 59" in few.describe()
+    assert "it takes 59 or more" in few.describe()
+    enough = choose_threshold(np.ones(59), np.ones(59, dtype=bool), error=0.05, confidence=0.95, least_coverage=0.2)
+    assert enough.describe().startswith("accepted from probability")
+    poor = choose_threshold(np.linspace(1, 0, 500), wrong, error=0.1, confidence=0.95, least_coverage=0.2)
+    assert "no threshold keeps the promise" in poor.describe()
     none = choose_threshold(np.array([]), np.array([], dtype=bool), error=0.05, confidence=0.95, least_coverage=0.2)
     assert none.threshold is None
