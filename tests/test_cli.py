@@ -204,7 +204,7 @@ def few_labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("pipeline.cli.NEIGHBOURS", tmp_path / "neighbours")
     path = tmp_path / "labelled.csv"
     path.write_text(
-        "id,text,cause\nL1,半个月跳闸四回了冰箱都坏了,frequent_outage\nL2,柜台的人翻白眼不理人,hall_staff_attitude\n"
+        "id,text,cause\nL1,我家两个月停电四回了冰箱都坏了,frequent_outage\nL2,柜台的人翻白眼不理人,hall_staff_attitude\n"
         "L3,这个月电费突然多了三倍,bill\nL4,变压器离窗户太近怕触电,facility_safety\n",
         encoding="utf-8",
     )

@@ -33,6 +33,7 @@ class ThresholdSettings(Settings):
     cause_error: float = Field(gt=0, lt=1)
     confidence: float = Field(gt=0, lt=1)
     least_coverage: float = Field(gt=0, le=1)
+    least_probability: float = Field(ge=0, lt=1)
 
 
 class TrainSettings(Settings):
@@ -158,7 +159,12 @@ def _thresholds(
     types, causes = (np.array(path) for path in best_paths(calibrated, of_types, taxonomy))
     every = np.arange(len(labels))
     true_types = taxonomy.membership.argmax(axis=1)[labels]
-    choose = partial(choose_threshold, confidence=settings.confidence, least_coverage=settings.least_coverage)
+    choose = partial(
+        choose_threshold,
+        confidence=settings.confidence,
+        least_coverage=settings.least_coverage,
+        least_probability=settings.least_probability,
+    )
     return Thresholds(
         type=choose(of_types[every, types], types == true_types, error=settings.type_error),
         cause=choose(calibrated[every, causes], causes == labels, error=settings.cause_error),

@@ -11,7 +11,13 @@ _STEP = 0.005  # finer thresholds would follow single rows
 
 
 def choose_threshold(
-    probability: Floats, correct: NDArray[np.bool_], *, error: float, confidence: float, least_coverage: float
+    probability: Floats,
+    correct: NDArray[np.bool_],
+    *,
+    error: float,
+    confidence: float,
+    least_coverage: float,
+    least_probability: float = 0.0,
 ) -> Level:
     """Return the lowest probability from which on at most `error` of the accepted answers are wrong.
 
@@ -20,7 +26,9 @@ def choose_threshold(
     (fixed-sequence testing, Angelopoulos et al. 2021, "Learn then Test", arXiv 2110.01052, section 3.2; each test is
     Clopper and Pearson's exact binomial bound). The search starts where a share of `least_coverage` of the rows is
     accepted, or as many as an errorless promise needs if that is more, which depends on no label: started at a handful
-    of rows, a single slip would end it. The level's threshold is None if already that first test fails.
+    of rows, a single slip would end it. It ends at `least_probability` in any case: what a good model gets right at 0.1
+    on texts like those it was judged on says little about others. The level's threshold is None if already the first
+    test fails.
     """
     ranked = -np.sort(-probability)
     chosen = Level(threshold=None, error=error, confidence=confidence, rows=0, wrong=0, judged_on=len(ranked))
@@ -28,7 +36,7 @@ def choose_threshold(
     if start > len(ranked):
         return chosen
     strictest = np.floor(ranked[start - 1] / _STEP) * _STEP
-    for threshold in np.arange(strictest, 0.0, -_STEP):
+    for threshold in np.arange(max(strictest, least_probability), max(least_probability - _STEP / 2, 0.0), -_STEP):
         accepted = probability >= threshold
         rows, wrong = int(accepted.sum()), int((accepted & ~correct).sum())
         if upper_bound(wrong, rows, confidence) > error:

@@ -33,6 +33,18 @@ def test_a_sure_and_right_model_is_accepted_far_down() -> None:
     assert (level.rows, level.wrong) == (500, 0)
 
 
+def test_no_threshold_lies_below_the_least_probability() -> None:
+    probability = np.linspace(1.0, 0.2, 500)
+    right = np.ones(500, dtype=bool)
+    level = choose_threshold(probability, right, error=0.05, confidence=0.95, least_coverage=0.2, least_probability=0.5)
+    assert level.threshold == 0.5
+    assert level.rows == (probability >= 0.5).sum()
+    unsure = choose_threshold(
+        probability / 3, right, error=0.05, confidence=0.95, least_coverage=0.2, least_probability=0.5
+    )
+    assert unsure.threshold is None
+
+
 def test_what_stands_in_the_level_is_what_the_threshold_accepts() -> None:
     random = np.random.default_rng(2)
     probability = random.uniform(0.3, 1.0, size=800)
