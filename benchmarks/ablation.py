@@ -1,9 +1,10 @@
-"""What the BERT gains from the lexicon, from jieba's borders and from balanced causes: one change at a time.
+"""What the BERT gains from hard letters, blending, the lexicon, jieba's borders, balanced causes: one change at a time.
 
-    python benchmarks/ablation.py            about half an hour on two cores
+    python benchmarks/ablation.py            about an hour on two cores
 
-Fine-tunes on the corpus's short narratives of the train split and measures on those of its calibration split (never on
-the test split), with every change alone, once per seed; puts a table into docs/benchmarks.md. Needs `make train` once.
+Fine-tunes on the corpus's short narratives of the train split and measures on those of its calibration split, and on
+the hard letters of theirs (never on a test split), with every change alone, once per seed; puts a table into
+docs/benchmarks.md. Needs `make train` once.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from tokenizers import Tokenizer, pre_tokenizers
 from transformers import set_seed
 
 from pipeline import console
-from pipeline.classify.calibrate import probabilities
 from pipeline.classify.windows import Windows
 from pipeline.corpus import Labelled, load_labelled
 from pipeline.corpus.split import splits_of
@@ -32,9 +32,7 @@ from pipeline.settings import load_settings, resolve
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon, Segmenter
 from pipeline.train.bert import BertSettings, load_reader
-from pipeline.train.finish import columns
-from pipeline.train.fit import fit
-from pipeline.train.reader import scores_of
+from pipeline.train.fit import Lessons, accuracy, fit
 
 SHORT = 90  # characters: long letters would take most of the time and say the same
 EPOCHS = 3
@@ -94,40 +92,49 @@ def at_borders(windows: Windows, lexicon: Lexicon) -> Windows:
 
 @dataclass(frozen=True)
 class Arm:
-    """One change: to the settings, or to how narratives are cut."""
+    """One change: to the settings, to how narratives are cut, or to what teaches."""
 
     title: str
     settings: BertSettings
     windows: Callable[[Windows], Windows] = lambda windows: windows
+    hard: bool = True
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one training reached on the calibration split, and the tokens its narratives have on average."""
+    """What one training reached on the calibration splits, and the tokens a narrative has on average."""
 
-    type_accuracy: float
-    cause_accuracy: float
+    types: float
+    causes: float
+    hard_types: float
     tokens: float
     minutes: float
 
 
-def run(arm: Arm, seed: int, taught: Sequence[Labelled], held: Sequence[Labelled], taxonomy: Taxonomy) -> Found:
-    """Train one arm with one seed."""
+def run(arm: Arm, seed: int, lessons: Lessons, hard: Sequence[Labelled], taxonomy: Taxonomy) -> Found:
+    """Train one arm with one seed; `hard` are those it is measured on."""
     started = time.monotonic()
     set_seed(seed)
     reader, windows = load_reader(arm.settings, taxonomy)
     windows = arm.windows(windows)
+    if not arm.hard:
+        lessons = replace(lessons, hard=())
     with tempfile.TemporaryDirectory() as folder, console.steps() as step:
-        fit(reader, windows, arm.settings, seed, taxonomy, taught, held, Path(folder), step)
-    texts = [row.text for row in held]
-    chances = probabilities(scores_of(reader, windows, texts))
-    types = np.array([taxonomy.type_ids.index(row.type) for row in held])
+        fit(reader, windows, arm.settings, seed, taxonomy, lessons, Path(folder), step)
+    reached = accuracy(reader, windows, lessons.calibration, taxonomy)
+    cut = windows.cut([row.text for row in lessons.calibration])
     return Found(
-        float((taxonomy.type_probabilities(chances).argmax(axis=1) == types).mean()),
-        float((chances.argmax(axis=1) == columns(held, taxonomy)).mean()),
-        float(np.mean([len(window) for found in windows.cut(texts) for window in found])),
+        reached["type_accuracy"],
+        reached["cause_accuracy"],
+        accuracy(reader, windows, hard, taxonomy)["type_accuracy"],
+        float(np.mean([len(window) for found in cut for window in found])),
         (time.monotonic() - started) / 60,
     )
+
+
+def in_split(rows: Sequence[Labelled], wanted: str) -> list[Labelled]:
+    """Return the rows of one split that have a cause."""
+    return [row for row, split in zip(rows, splits_of(rows), strict=True) if split == wanted and row.cause]
 
 
 def main() -> None:
@@ -142,39 +149,44 @@ def main() -> None:
         update={"epochs": EPOCHS, "noise": 0.0}
     )
     taxonomy, lexicon = Taxonomy.load(resolve(settings.taxonomy)), Lexicon.load(resolve(settings.lexicon))
+    if settings.hard is None:
+        raise SystemExit("configs/train/bert.yaml names no hard letters")
     rows = load_labelled(resolve(settings.corpus), taxonomy)
-    splits = splits_of(rows)
     taught, held = (
-        [row for row, split in zip(rows, splits, strict=True) if split == name and row.cause and len(row.text) <= SHORT]
-        for name in ("train", "calibration")
+        [row for row in in_split(rows, split) if len(row.text) <= SHORT] for split in ("train", "calibration")
     )
+    letters = load_labelled(resolve(settings.hard), taxonomy)
+    lessons, hard = Lessons(taught, held, in_split(letters, "train")), in_split(letters, "calibration")
     with tempfile.TemporaryDirectory() as folder:
         words = Path(folder) / "words"
         with_words(resolve(Path(settings.encoder)), sorted(lexicon.frequencies()), words)
         arms = [
             Arm("as shipped", settings),
+            Arm("without hard letters", settings, hard=False),
+            Arm("not blended", settings.model_copy(update={"blend": 0.0})),
             Arm("lexicon words as pieces", settings.model_copy(update={"encoder": str(words)})),
             Arm("cut at jieba's borders", settings, lambda windows: at_borders(windows, lexicon)),
             Arm("causes balanced by half", settings.model_copy(update={"balance": 0.5})),
         ]
         lines = []
         for arm in arms:
-            found = [run(arm, seed, taught, held, taxonomy) for seed in options.seeds]
-            types, causes = ([getattr(it, name) for it in found] for name in ("type_accuracy", "cause_accuracy"))
-            lines.append(
-                f"| {arm.title} | {np.mean(types):.3f} | {np.mean(causes):.3f} "
-                f"| {', '.join(f'{one:.3f} / {other:.3f}' for one, other in zip(types, causes, strict=True))} "
-                f"| {found[0].tokens:.0f} | {np.mean([it.minutes for it in found]):.0f} |"
+            found = [run(arm, seed, lessons, hard, taxonomy) for seed in options.seeds]
+            means = (
+                f"{np.mean([getattr(it, name) for it in found]):.3f}" for name in ("types", "causes", "hard_types")
             )
+            each = ", ".join(f"{it.types:.3f} / {it.causes:.3f} / {it.hard_types:.3f}" for it in found)
+            minutes = np.mean([it.minutes for it in found])
+            lines.append(f"| {arm.title} | {' | '.join(means)} | {each} | {found[0].tokens:.0f} | {minutes:.0f} |")
             print(lines[-1], flush=True)
     content = "\n".join(
         [
-            "| BERT alone | type accuracy | cause accuracy | each seed: types / causes | tokens | minutes |",
-            "|---|---:|---:|---|---:|---:|",
+            "| BERT alone | types | causes | types of hard letters | each seed | tokens | minutes |",
+            "|---|---:|---:|---:|---|---:|---:|",
             *lines,
             "",
-            f"{len(taught):,} narratives of up to {SHORT} characters to learn from in {EPOCHS} epochs, {len(held)} to "
-            f"measure on; seeds {', '.join(map(str, options.seeds))}; {options.threads} threads of {machine()}.",
+            f"Accuracies. {len(taught):,} narratives of up to {SHORT} characters and {len(lessons.hard)} hard letters",
+            f"to learn from in {EPOCHS} epochs, {len(held)} and {len(hard)} to measure on;",
+            f"seeds {', '.join(map(str, options.seeds))}; {options.threads} threads of {machine()}.",
         ]
     )
     if options.dry_run:

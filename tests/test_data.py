@@ -16,12 +16,13 @@ import pytest
 from pipeline.corpus import Labelled, load_labelled, report
 from pipeline.corpus.quality import VOICES, shortcut
 from pipeline.corpus.readings import Reading, load_readings, pairs_per_rule
+from pipeline.corpus.split import near_duplicates
 from pipeline.settings import ROOT
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import normalize
 from pipeline.tickets import Columns, Reject, Ticket, read_tickets
 
-CORPUS, DEMO = ROOT / "data" / "corpus", ROOT / "data" / "demo"
+CORPUS, HARD, DEMO = ROOT / "data" / "corpus", ROOT / "data" / "hard.jsonl", ROOT / "data" / "demo"
 BEHAVIOUR = ("attitude", "conduct")
 # The boundary rules of the taxonomy by the names of their pairs, with the causes that fall under them.
 RULES: dict[str, set[str]] = {
@@ -58,6 +59,11 @@ def rows(taxonomy: Taxonomy) -> list[Labelled]:
 @pytest.fixture(scope="module")
 def readings() -> list[Reading]:
     return load_readings(ROOT / "data" / "readings.csv")
+
+
+@pytest.fixture(scope="module")
+def hard(taxonomy: Taxonomy) -> list[Labelled]:
+    return load_labelled(HARD, taxonomy)
 
 
 def test_every_cause_has_as_many_narratives_as_it_needs(rows: list[Labelled], taxonomy: Taxonomy) -> None:
@@ -123,6 +129,14 @@ def test_the_readme_gives_the_counts_and_the_agreement_of_this_corpus(
     assert report.second_reading(readings, taxonomy) in readme
 
 
+def test_hard_letters_stand_apart_from_the_corpus(rows: list[Labelled], hard: list[Labelled]) -> None:
+    assert f"{len(hard):,} letters" in (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    assert not {row.id for row in hard} & {row.id for row in rows}
+    groups = near_duplicates([row.text for row in [*rows, *hard]])
+    assert not set(groups[: len(rows)]) & set(groups[len(rows) :])
+    assert {row.style for row in hard} <= set(VOICES)
+
+
 def test_the_demo_is_an_export_of_two_thousand_rows_with_every_kind_of_bad_row(taxonomy: Taxonomy) -> None:
     entries = _demo_entries()
     assert {ending: len(found) for ending, found in entries.items()} == {".csv": 800, ".xlsx": 1200}
@@ -164,8 +178,8 @@ def _runs(text: str, length: int) -> set[str]:
     return {part[at : at + length] for part in parts for at in range(len(part) - length + 1)}
 
 
-def test_no_demo_narrative_repeats_a_sentence_of_the_corpus(rows: list[Labelled]) -> None:
-    corpus = set().union(*(_runs(row.text, 14) for row in rows))
+def test_no_demo_narrative_repeats_a_sentence_of_the_corpus(rows: list[Labelled], hard: list[Labelled]) -> None:
+    corpus = set().union(*(_runs(row.text, 14) for row in [*rows, *hard]))
     for entries in _demo_entries().values():
         for ticket in entries:
             if isinstance(ticket, Ticket):
@@ -188,7 +202,7 @@ def _measuring_texts() -> Iterator[str]:
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the texts for measuring are not in this checkout")
-def test_no_narrative_of_ours_repeats_a_text_kept_for_measuring(rows: list[Labelled]) -> None:
-    ours = {run: row.id for row in rows for run in _runs(row.text, 12)}
+def test_no_narrative_of_ours_repeats_a_text_kept_for_measuring(rows: list[Labelled], hard: list[Labelled]) -> None:
+    ours = {run: row.id for row in [*rows, *hard] for run in _runs(row.text, 12)}
     found = {ours[run]: run for text in _measuring_texts() for run in _runs(text, 12) if run in ours}
     assert found == {}

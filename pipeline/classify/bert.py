@@ -27,7 +27,12 @@ class BertClassifier:
     def __init__(self, graph: Path, windows: Windows, threads: int = 0) -> None:
         """Compile a graph (.xml, its .bin beside it); `threads` of 0 takes every core."""
         self.windows = windows
-        options = {"INFERENCE_NUM_THREADS": threads} if threads else {}
+        # In bf16, which OpenVINO takes where the processor has it, half as many tickets again get another cause than
+        # the trained model gave them (18 instead of 12 of 2,575), others on other processors. It saves a tenth of the
+        # time.
+        options: dict[str, str | int] = {"INFERENCE_PRECISION_HINT": "f32"}
+        if threads:
+            options["INFERENCE_NUM_THREADS"] = threads
         self._compiled = openvino.Core().compile_model(graph, "CPU", options)
 
     @classmethod

@@ -28,11 +28,12 @@ class MixtureWeights(Settings):
     linear: float = Field(gt=0)
 
     @classmethod
-    def fit(cls, bert: Floats, linear: Floats, labels: Labels) -> "MixtureWeights":
+    def fit(cls, bert: Floats, linear: Floats, labels: Labels, shares: Floats | None = None) -> "MixtureWeights":
         """Fit both on scores (n, n_causes) of rows that neither part was trained on, and their causes (n,).
 
-        A logarithmic opinion pool (Hinton 2002, "Training Products of Experts", section 1) whose weights minimise the
-        negative log-likelihood; their sum does the work of a temperature.
+        `shares` (n,) say how much each row counts; unless told, all alike. A logarithmic opinion pool (Hinton 2002,
+        "Training Products of Experts", section 1) whose weights minimise the negative log-likelihood; their sum does
+        the work of a temperature.
         """
         from scipy.optimize import minimize  # noqa: PLC0415 - only training fits
 
@@ -41,7 +42,7 @@ class MixtureWeights(Settings):
 
         def loss(logarithms: Floats) -> float:
             mixed = log_softmax(_mix(*parts, *np.exp(logarithms)), axis=1)
-            return float(-mixed[rows, labels].mean())
+            return float(-np.average(mixed[rows, labels], weights=shares))
 
         least, most = np.log(_LEAST), np.log(1 / _LEAST)
         found = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[(least, most)] * 2)

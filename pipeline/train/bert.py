@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, set_seed
 
@@ -21,9 +22,10 @@ from pipeline.settings import ROOT, load_settings, resolve
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon, Segmenter
 from pipeline.train.card import Story
-from pipeline.train.export import export, parity
+from pipeline.train.evaluate import Evaluation
+from pipeline.train.export import compare, export, parity
 from pipeline.train.finish import Judged, Made, Scored, Trained, TrainSettings, columns, finish, require_rows
-from pipeline.train.fit import FitSettings, OnEpoch, Watch, fit, no_epoch, unwatched
+from pipeline.train.fit import FitSettings, Lessons, OnEpoch, Watch, fit, no_epoch, unwatched
 from pipeline.train.linear import Learner, LinearSettings
 from pipeline.train.reader import Reader, load_encoder, scores_of
 
@@ -36,6 +38,7 @@ class BertSettings(TrainSettings, FitSettings):
     kind: Literal["bert"]
     encoder: str  # a folder, or a hub id where a hub can be reached
     licence: str
+    hard: Path | None  # labelled narratives that misled a model, None for none
     mixed_with: Path | None  # the configuration of a linear model, None for the BERT alone
     window: int = Field(ge=16)
     overlap: int = Field(ge=0)
@@ -63,14 +66,14 @@ def train_bert(
     taxonomy = Taxonomy.load(resolve(settings.taxonomy))
     lexicon, linear = Lexicon.load(resolve(settings.lexicon)), settings.linear()
     watch("reading the corpus")
-    held = _Held.of(load_labelled(resolve(settings.corpus), taxonomy), settings.corpus)
+    held = _Held.read(settings, taxonomy)
 
     set_seed(settings.seed)
     reader, windows = load_reader(settings, taxonomy)
-    checkpoints = resolve(settings.checkpoints) / _key(settings, held.taught, taxonomy)
+    checkpoints = resolve(settings.checkpoints) / _key(settings, held.lessons, taxonomy)
     if not resume:
         shutil.rmtree(checkpoints, ignore_errors=True)
-    fit(reader, windows, settings, settings.seed, taxonomy, held.taught, held.calibration, checkpoints, watch, on_epoch)
+    fit(reader, windows, settings, settings.seed, taxonomy, held.lessons, checkpoints, watch, on_epoch)
 
     watch("exporting with int8 weights")
     files, classifier = export(reader, windows)
@@ -85,15 +88,21 @@ def train_bert(
         weights = beside.weights(served, taxonomy, held)
         exact, served = weights.scores(exact, beside.scores), weights.scores(served, beside.scores)
         files |= {**beside.files, **mixture.MixtureClassifier.to_files(weights)}
-    judged = Judged.fit(held.part(served, "calibration"), taxonomy, settings.thresholds)
-    agreed = parity(Scored(held.kept, exact), Scored(held.kept, served), judged, taxonomy)
+    calibration, hard_calibration, test, hard_test = held.scored(served)
+    judged = Judged.fit(_together(calibration, hard_calibration), taxonomy, settings.thresholds)
+    before = held.scored(exact)
+    # Narratives written to stand near a border are no measure of how often int8 crosses one: they are told apart.
+    figures = parity(_together(before[0], before[2]), _together(calibration, test), judged, taxonomy)
+    if hard_test.rows:
+        moved = compare(_together(before[1], before[3]), _together(hard_calibration, hard_test), judged, taxonomy)
+        figures = {**figures, **_of_hard(judged.measure(hard_test, taxonomy), moved)}
     trained = finish(
-        Made(kind, files, held.taught, Story(held.story(), settings.licence), agreed),
+        Made(kind, files, held.lessons.taught, Story(held.story(), settings.licence), figures, held.lessons.hard),
         settings,
         taxonomy,
         (lexicon, resolve(settings.lexicon).read_bytes()),
         judged,
-        measured_on=held.part(served, "test" if held.test else "calibration"),
+        measured_on=test if held.test else calibration,
     )
     shutil.rmtree(checkpoints, ignore_errors=True)
     return trained
@@ -116,50 +125,71 @@ def load_reader(settings: BertSettings, taxonomy: Taxonomy) -> tuple[Reader, Win
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A corpus in its splits; what calibrates and tests has a cause."""
+    """A corpus and hard narratives in their splits; what calibrates and tests has a cause."""
 
-    taught: Sequence[Labelled]
-    calibration: Sequence[Labelled]
+    lessons: Lessons
+    hard_calibration: Sequence[Labelled]
     test: Sequence[Labelled]
+    hard_test: Sequence[Labelled]
 
     @classmethod
-    def of(cls, rows: Sequence[Labelled], corpus: Path) -> "_Held":
-        splits = splits_of(rows)
-        taught, calibration, test = (
-            [
-                row
-                for row, split in zip(rows, splits, strict=True)
-                if split == name and (split == "train" or row.cause is not None)
-            ]
-            for name in ("train", "calibration", "test")
-        )
-        require_rows([row for row in taught if row.cause is not None], _LEAST_ROWS, f"the train split of {corpus} has")
-        require_rows(calibration, 2, f"the calibration split of {corpus} has")
-        return cls(taught, calibration, test)
+    def read(cls, settings: BertSettings, taxonomy: Taxonomy) -> "_Held":
+        taught, calibration, test = _splits(load_labelled(resolve(settings.corpus), taxonomy))
+        hard = _splits([] if settings.hard is None else load_labelled(resolve(settings.hard), taxonomy))
+        known = [row for row in taught if row.cause is not None]
+        require_rows(known, _LEAST_ROWS, f"the train split of {settings.corpus} has")
+        require_rows(calibration, 2, f"the calibration split of {settings.corpus} has")
+        return cls(Lessons(taught, calibration, hard[0]), hard[1], test, hard[2])
+
+    @property
+    def calibrating(self) -> list[Labelled]:
+        """The rows on which temperatures, thresholds and the weights of a mixture rest."""
+        return [*self.lessons.calibration, *self.hard_calibration]
 
     @property
     def kept(self) -> list[Labelled]:
-        """The rows that nothing is trained on: those for calibration, then those for the test."""
-        return [*self.calibration, *self.test]
+        """The rows that nothing is trained on, part after part."""
+        return [*self.calibrating, *self.test, *self.hard_test]
 
-    def part(self, scores: Floats, name: Literal["calibration", "test"]) -> Scored:
-        """Return one split with its part of the scores of `kept`."""
-        border = len(self.calibration)
-        if name == "calibration":
-            return Scored(self.calibration, scores[:border])
-        return Scored(self.test, scores[border:])
+    def scored(self, scores: Floats) -> tuple[Scored, Scored, Scored, Scored]:
+        """Return the scores of `kept` by part: calibration, hard calibration, test, hard test."""
+        parts = (self.lessons.calibration, self.hard_calibration, self.test, self.hard_test)
+        first, second, third = np.cumsum([len(part) for part in parts])[:-1]
+        return (
+            Scored(parts[0], scores[:first]),
+            Scored(parts[1], scores[first:second]),
+            Scored(parts[2], scores[second:third]),
+            Scored(parts[3], scores[third:]),
+        )
 
     def story(self) -> str:
         """Say on which rows figures, temperatures and thresholds rest."""
+        calibrated = f"({len(self.lessons.calibration)})"
+        if self.hard_calibration:
+            calibrated += f"\nand {len(self.hard_calibration)} narratives written to mislead a model"
         if not self.test:
             return (
-                f"The rows of the corpus's calibration split ({len(self.calibration)}), on which temperatures and\n"
+                f"The rows of the corpus's calibration split {calibrated}, on which temperatures and\n"
                 "thresholds were chosen too, so these figures are slightly kind."
             )
         return (
             f"The rows of the corpus's test split, which nothing was trained or chosen on ({len(self.test)}); "
-            f"temperatures and\nthresholds rest on its calibration split ({len(self.calibration)})."
+            f"temperatures and\nthresholds rest on its calibration split {calibrated}."
         )
+
+
+def _splits(rows: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled], list[Labelled]]:
+    """Return the rows that teach, calibrate and test."""
+    splits = splits_of(rows)
+    train, calibration, test = (
+        [
+            row
+            for row, split in zip(rows, splits, strict=True)
+            if split == name and (split == "train" or row.cause is not None)
+        ]
+        for name in ("train", "calibration", "test")
+    )
+    return train, calibration, test
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,16 +201,20 @@ class _Beside:
 
     @classmethod
     def fit(cls, settings: LinearSettings, lexicon: Lexicon, taxonomy: Taxonomy, held: _Held) -> "_Beside":
-        taught = [row for row in held.taught if row.cause is not None]
+        taught = [row for row in held.lessons.taught if row.cause is not None]
         classifier = Learner(settings, Segmenter(lexicon), taxonomy).fit(
             [row.text for row in taught], columns(taught, taxonomy)
         )
         return cls(classifier.to_files(settings.features), classifier.scores([row.text for row in held.kept]))
 
     def weights(self, served: Floats, taxonomy: Taxonomy, held: _Held) -> mixture.MixtureWeights:
-        border = len(held.calibration)
-        labels = columns(held.calibration, taxonomy)
-        return mixture.MixtureWeights.fit(served[:border], self.scores[:border], labels)
+        """Fit the weights so that ordinary and hard narratives count alike, however many there are of either."""
+        ordinary, hard, *_ = held.scored(served)
+        first, second, *_ = held.scored(self.scores)
+        both, beside = _together(ordinary, hard), _together(first, second)
+        sizes = [len(part.rows) for part in (ordinary, hard)]
+        shares = np.repeat([1 / max(size, 1) for size in sizes], sizes)
+        return mixture.MixtureWeights.fit(both.scores, beside.scores, columns(both.rows, taxonomy), shares)
 
 
 def _encoder_name(name: str) -> str:
@@ -208,10 +242,26 @@ def _window_settings(settings: BertSettings, tokenizer: PreTrainedTokenizerBase)
     )
 
 
-def _key(settings: BertSettings, taught: Sequence[Labelled], taxonomy: Taxonomy) -> str:
+def _together(one: Scored, other: Scored) -> Scored:
+    return Scored([*one.rows, *other.rows], np.concatenate([one.scores, other.scores]))
+
+
+def _of_hard(evaluation: Evaluation, moved: Mapping[str, float]) -> dict[str, float]:
+    """Return what a run says of hard narratives: those of the test split, and how far int8 moved all that were kept."""
+    return {
+        "hard_rows": evaluation.n,
+        "hard_type_accuracy": evaluation.type_accuracy,
+        "hard_cause_accuracy": evaluation.cause_accuracy,
+        "hard_coverage": evaluation.coverage,
+        "hard_accepted_error": evaluation.accepted_error,
+        **{f"hard_{name}": value for name, value in moved.items()},
+    }
+
+
+def _key(settings: BertSettings, lessons: Lessons, taxonomy: Taxonomy) -> str:
     """Return what checkpoints of one training are called: other rows, another order or setting is anew."""
-    told = settings.model_dump(mode="json", exclude={"output", "checkpoints", "thresholds", "mixed_with"})
-    rows = [(row.id, row.type, row.cause, row.text) for row in taught]
+    told = settings.model_dump(mode="json", exclude={"output", "checkpoints", "thresholds", "mixed_with", "blend"})
+    rows = [[(row.id, row.type, row.cause, row.text) for row in part] for part in (lessons.taught, lessons.hard)]
     return hashlib.sha256(json.dumps([told, taxonomy.sha256, rows], sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -27,6 +27,16 @@ def model_card(manifest: Mapping[str, Any], evaluation: Evaluation, taxonomy: Ta
         for score in evaluation.types
         if score.support
     )
+    metrics = manifest["metrics"]
+    hard = (
+        f"""
+On {metrics["hard_rows"]} narratives written to mislead a model, which nothing was trained or chosen on: type accuracy
+{metrics["hard_type_accuracy"]:.3f}, cause accuracy {metrics["hard_cause_accuracy"]:.3f}; answered at least with a type:
+{metrics["hard_coverage"]:.1%}, of which wrong: {metrics["hard_accepted_error"]:.1%}.
+"""
+        if "hard_rows" in metrics
+        else ""
+    )
     return f"""# Model card: {manifest["kind"]}
 
 Reads a Chinese complaint ticket and gives a probability to each of {len(taxonomy.causes)} causes; types are their sums.
@@ -49,7 +59,7 @@ Reads a Chinese complaint ticket and gives a probability to each of {len(taxonom
 Type accuracy {evaluation.type_accuracy:.3f}, type macro-F1 {evaluation.type_macro_f1:.3f}, cause accuracy
 {evaluation.cause_accuracy:.3f}, cause macro-F1 {evaluation.cause_macro_f1:.3f}, ECE {evaluation.ece:.3f}; answered at
 least with a type: {evaluation.coverage:.1%}, of which wrong: {evaluation.accepted_error:.1%}.
-
+{hard}
 | type | rows | precision | recall | F1 |
 |---|---|---|---|---|
 {rows}

@@ -78,6 +78,7 @@ class Made:
     taught: Sequence[Labelled]
     story: Story
     metrics: Mapping[str, float]
+    hard: Sequence[Labelled] = ()  # that taught a part of it
 
 
 def columns(rows: Sequence[Labelled], taxonomy: Taxonomy) -> NDArray[np.int64]:
@@ -129,6 +130,7 @@ def finish(
 ) -> Trained:
     """Measure, and write the folder whole or not at all; `lexicon` comes with its file's bytes."""
     evaluation, folder = judged.measure(measured_on, taxonomy), resolve(settings.output)
+    rows = [*made.taught, *made.hard]
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "kind": made.kind,
@@ -139,9 +141,9 @@ def finish(
         "calibration": judged.calibration,
         "thresholds": judged.thresholds,
         "trained_on": {
-            "rows": len(made.taught),
-            "sha256": corpus_sha256(made.taught),
-            "styles": dict(Counter(row.style for row in made.taught)),
+            "rows": len(rows),
+            "sha256": corpus_sha256(rows),
+            "styles": dict(Counter(row.style for row in rows)),
             "settings": settings.told(),
         },
         "metrics": {**evaluation.figures(), **made.metrics},

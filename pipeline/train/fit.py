@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -20,7 +21,7 @@ from pipeline.settings import Settings
 from pipeline.taxonomy import Taxonomy
 from pipeline.train.examples import Batches, Example, Examples, collate_with
 from pipeline.train.finish import columns
-from pipeline.train.reader import Reader, scores_of, start_head
+from pipeline.train.reader import Reader, blend, fit_head, scores_of
 
 OnEpoch = Callable[[Mapping[str, float], int], None]
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _LARGEST_INT = -1, -3, 2**31 - 1  # of glibc's malloc.h
@@ -58,7 +59,21 @@ class FitSettings(Settings):
     balance: float = Field(ge=0, le=1)
     freeze_embeddings: bool
     noise: float = Field(ge=0, le=1)
+    blend: float = Field(ge=0, lt=1)
     precision: Literal["auto", "fp32"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Labelled narratives to fine-tune on, and those that tell how far it is.
+
+    `taught` trains everything. `hard` trains the encoder and its attention, but the final head is fitted on `taught`
+    alone: the causes in `hard` are mixed as they mislead, not as tickets come.
+    """
+
+    taught: Sequence[Labelled]
+    calibration: Sequence[Labelled]
+    hard: Sequence[Labelled] = ()
 
 
 def fit(
@@ -67,29 +82,38 @@ def fit(
     settings: FitSettings,
     seed: int,
     taxonomy: Taxonomy,
-    taught: Sequence[Labelled],
-    calibration: Sequence[Labelled],
+    lessons: Lessons,
     checkpoints: Path,
     watch: Watch = unwatched,
     on_epoch: OnEpoch = no_epoch,
 ) -> None:
-    """Fine-tune a reader in place on the rows in `taught`; `on_epoch` is told its accuracy on `calibration`.
+    """Fine-tune a reader in place; `on_epoch` is told its accuracy on the calibration rows after every epoch.
 
-    A checkpoint per epoch goes to `checkpoints`; what is found there is gone on with, to the same end.
+    Once more it is told after the encoder was blended and the head fitted to it. A checkpoint per epoch goes to
+    `checkpoints`; what is found there is gone on with, to the same end.
     """
-    labels = columns(taught, taxonomy)
-    known = labels >= 0
-    reader.set_balance(labels[known], settings.balance)
-    types = np.array([taxonomy.type_ids.index(row.type) for row in taught], dtype=np.int64)
+    rows = [*lessons.taught, *lessons.hard]
+    texts, labels = [row.text for row in rows], columns(rows, taxonomy)
+    types = np.array([taxonomy.type_ids.index(row.type) for row in rows], dtype=np.int64)
+    reader.set_balance(labels[labels >= 0], settings.balance)
     cuda = torch.cuda.is_available()
     bf16 = settings.precision == "auto" and _has_bf16(cuda=cuda)
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
     _keep_memory()
     reader.encoder.embeddings.requires_grad_(not settings.freeze_embeddings)
+    taught = slice(len(lessons.taught))
+
+    def set_head() -> None:
+        fit_head(reader, windows, texts[taught], labels[taught], types[taught], bf16=bf16)
+
+    def reached() -> Mapping[str, float]:
+        return accuracy(reader, windows, lessons.calibration, taxonomy, bf16=bf16)
+
+    reader.to("cuda" if cuda else "cpu")
+    pretrained = {name: weights.detach().clone() for name, weights in reader.encoder.named_parameters()}
     if last is None:
         watch("starting the head from the encoder as it is")
-        texts = [row.text for row, has_cause in zip(taught, known, strict=True) if has_cause]
-        start_head(reader, windows, texts, labels[known], bf16=bf16)
+        set_head()
     trainer = _Trainer(
         model=reader,
         args=TrainingArguments(
@@ -112,17 +136,18 @@ def fit(
             remove_unused_columns=False,
             dataloader_pin_memory=False,
         ),
-        callbacks=[
-            _Teller(
-                watch, on_epoch, settings.epochs, lambda: _accuracy(reader, windows, calibration, taxonomy, bf16=bf16)
-            )
-        ],
+        callbacks=[_Teller(watch, on_epoch, settings.epochs, reached)],
     )
     trainer.remove_callback(PrinterCallback)  # `watch` is told instead
     trainer.settings = settings
-    trainer.examples = Examples([row.text for row in taught], labels, types, windows, noise=settings.noise, seed=seed)
-    trainer.order = Batches(len(taught), settings.batch_size, seed)
+    trainer.examples = Examples(texts, labels, types, windows, noise=settings.noise, seed=seed)
+    trainer.order = Batches(len(rows), settings.batch_size, seed)
     trainer.train(resume_from_checkpoint=last)
+    if settings.blend or lessons.hard:
+        watch("blending the encoder with what it was, and fitting the head to it")
+        blend(reader, pretrained, settings.blend)
+        set_head()
+        on_epoch(reached(), settings.epochs + 1)
     reader.to("cpu").eval()
 
 
@@ -145,9 +170,10 @@ def _has_bf16(*, cuda: bool) -> bool:
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
-def _accuracy(
-    reader: Reader, windows: Windows, rows: Sequence[Labelled], taxonomy: Taxonomy, *, bf16: bool
+def accuracy(
+    reader: Reader, windows: Windows, rows: Sequence[Labelled], taxonomy: Taxonomy, *, bf16: bool = False
 ) -> Mapping[str, float]:
+    """Return `type_accuracy` and `cause_accuracy` on rows with a cause."""
     scores = scores_of(reader, windows, [row.text for row in rows], bf16=bf16)
     causes = scores.argmax(axis=1)
     shares = taxonomy.type_probabilities(probabilities(scores))

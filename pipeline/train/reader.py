@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel
 from transformers.utils import logging
@@ -16,9 +15,9 @@ from pipeline.classify.bert import read_windows
 from pipeline.classify.windows import Ids, Windows
 from pipeline.errors import ModelError
 
-_PROBE_STRENGTH = 0.02  # C of the regression that starts the head: chosen on the calibration split
+_HEAD_STRENGTH = 0.02  # C of the regression that sets the head: chosen on the calibration split, before fine-tuning
+_HEAD_STEPS = 200  # it takes about 50
 _OUTSIDE = -1e4  # attention of a filler: nothing in every precision
-_ABSENT = 3.0  # how much less than the rarest cause one without a narrative is expected
 
 
 def load_encoder(name: str) -> PreTrainedModel:
@@ -108,7 +107,7 @@ class Reader(nn.Module):
         vectors, weights = (torch.cat(part) for part in zip(*parts, strict=True))
         with torch.autocast(vectors.device.type, enabled=False):
             scores = _join(self.head(vectors), weights, owners, len(labels))
-            return {"loss": self._loss(scores, labels, types), "logits": scores}
+            return {"loss": self.loss(scores, labels, types, smoothing=self.smoothing), "logits": scores}
 
     def _without_some(self, ids: Tensor) -> Tensor:
         rates = torch.rand(len(ids), 1, device=ids.device) * 2 * self.word_dropout
@@ -117,10 +116,11 @@ class Reader(nn.Module):
             left_out &= ids != mark
         return ids.masked_fill(left_out, self.blank)
 
-    def _loss(self, scores: Tensor, labels: Tensor, types: Tensor) -> Tensor:
+    def loss(self, scores: Tensor, labels: Tensor, types: Tensor, *, smoothing: float) -> Tensor:
+        """Return the mean loss of scores (n_texts, n_causes); a label of -1 counts by its type."""
         chances = torch.log_softmax(scores, dim=1)
         of_cause = chances.gather(1, labels.clamp(min=0).unsqueeze(1)).squeeze(1)
-        of_cause = (1 - self.smoothing) * of_cause + self.smoothing * chances.mean(dim=1)
+        of_cause = (1 - smoothing) * of_cause + smoothing * chances.mean(dim=1)
         of_type = torch.logsumexp(chances + self.log_membership.T[types], dim=1)
         weighted = of_cause * self.row_weights[labels.clamp(min=0)]
         return -torch.where(labels >= 0, weighted, of_type).mean()
@@ -139,31 +139,60 @@ def scores_of(reader: Reader, windows: Windows, texts: Sequence[str], *, bf16: b
     return _run(reader, windows, texts, reader.windows, bf16=bf16)
 
 
-def start_head(
-    reader: Reader, windows: Windows, texts: Sequence[str], labels: NDArray[np.int64], *, bf16: bool = False
+def fit_head(
+    reader: Reader,
+    windows: Windows,
+    texts: Sequence[str],
+    labels: NDArray[np.int64],
+    types: NDArray[np.int64],
+    *,
+    bf16: bool = False,
 ) -> None:
-    """Set the head to the best linear one on the encoder as it is, so that training does not first tear it apart.
+    """Set the head to the best linear one on the encoder as it is.
 
-    Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution"
-    (arXiv 2202.10054). `labels` (n,) are columns of the taxonomy.
+    `labels` and `types` (n,) are columns of the taxonomy; a label of -1 leaves only the type to learn from. Done before
+    the fine-tuning, so that it does not first tear the encoder apart: Kumar et al. 2022, "Fine-Tuning can Distort
+    Pretrained Features and Underperform Out-of-Distribution" (arXiv 2202.10054). And after `blend`, whose encoder is
+    another than the one the head grew with.
     """
+    with torch.no_grad():
+        reader.mean.zero_()
+        reader.deviation.fill_(1.0)
     vectors = _run(reader, windows, texts, reader.vectors, bf16=bf16)
     mean, deviation = vectors.mean(axis=0), vectors.std(axis=0) + 1e-6
-    probe = LogisticRegression(C=_PROBE_STRENGTH, max_iter=500).fit((vectors - mean) / deviation, labels)
-    weight = np.zeros((reader.head.out_features, vectors.shape[1]))
-    bias = np.full(reader.head.out_features, probe.intercept_.min() - _ABSENT)
-    if len(probe.classes_) == 2:  # scikit-learn keeps one row for two
-        weight[probe.classes_[1]], bias[probe.classes_] = probe.coef_[0], (0.0, probe.intercept_[0])
-    else:
-        weight[probe.classes_], bias[probe.classes_] = probe.coef_, probe.intercept_
+    weight, bias = reader.head.weight, reader.head.bias
     with torch.no_grad():
-        for tensor, values in (
-            (reader.mean, mean),
-            (reader.deviation, deviation),
-            (reader.head.weight, weight),
-            (reader.head.bias, bias),
-        ):
-            tensor.copy_(torch.tensor(values))
+        for tensor, values in ((reader.mean, mean), (reader.deviation, deviation), (weight, 0), (bias, 0)):
+            tensor.copy_(torch.as_tensor(values))
+    inputs, of_cause, of_type = (
+        torch.as_tensor(values, device=weight.device) for values in ((vectors - mean) / deviation, labels, types)
+    )
+    inputs = inputs.to(weight.dtype)
+    optimizer = torch.optim.LBFGS([weight, bias], max_iter=_HEAD_STEPS, history_size=20, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        # The bias is held back too: that of a cause without any narrative would fall without end.
+        penalty = (weight.square().sum() + bias.square().sum()) / (2 * _HEAD_STRENGTH * len(labels))
+        found = reader.loss(reader.head(inputs), of_cause, of_type, smoothing=0.0) + penalty
+        found.backward()
+        return found
+
+    optimizer.step(loss)
+    optimizer.zero_grad()
+
+
+def blend(reader: Reader, pretrained: Mapping[str, Tensor], share: float) -> None:
+    """Move the fine-tuned encoder a `share` of the way back to the weights it came with, `pretrained` by name.
+
+    So does the attention, from the zeros it began with. What was fine-tuned on written narratives reads them best, what
+    it was before knows more of other texts; between the two lies one that keeps most of both: Wortsman et al. 2022,
+    "Robust fine-tuning of zero-shot models" (arXiv 2109.01903). The head has to be fitted again.
+    """
+    with torch.no_grad():
+        for name, parameter in reader.encoder.named_parameters():
+            parameter.lerp_(pretrained[name].to(parameter.device, parameter.dtype), share)
+        reader.attention.weight.mul_(1 - share)
 
 
 def _run(

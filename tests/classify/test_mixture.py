@@ -35,3 +35,13 @@ def test_fitted_weights_leave_nothing_to_a_temperature(labels: np.ndarray) -> No
 def test_a_part_that_knows_nothing_counts_for_little(labels: np.ndarray) -> None:
     weights = MixtureWeights.fit(_scores(labels, 2.0, 1), _scores(labels, 0.0, 2), labels)
     assert weights.linear < 0.1 < weights.bert
+
+
+def test_rows_count_by_their_shares(labels: np.ndarray) -> None:
+    half = len(labels) // 2
+    one, other = _scores(labels, 2.0, 1), _scores(labels, 2.0, 2)
+    one[half:], other[:half] = _scores(labels[half:], 0.0, 3), _scores(labels[:half], 0.0, 4)  # each knows one half
+    alike = MixtureWeights.fit(one, other, labels)
+    assert alike.bert == pytest.approx(alike.linear, rel=0.1)
+    first = MixtureWeights.fit(one, other, labels, np.repeat([9.0, 1.0], half))
+    assert first.bert > 2 * first.linear

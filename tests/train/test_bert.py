@@ -2,7 +2,8 @@
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,10 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_see
 
 from pipeline.classify.answer import Level, Thresholds
 from pipeline.classify.bert import BertClassifier
-from pipeline.classify.calibrate import Calibration
+from pipeline.classify.calibrate import Calibration, probabilities
 from pipeline.classify.mixture import MixtureClassifier
 from pipeline.classify.model import Model
-from pipeline.corpus import load_labelled
+from pipeline.corpus import Labelled, load_labelled
 from pipeline.errors import ConfigError, CorpusError, ModelError
 from pipeline.settings import CONFIGS
 from pipeline.taxonomy import Taxonomy
@@ -26,9 +27,9 @@ from pipeline.text import Lexicon, Segmenter
 from pipeline.train import load_train_settings
 from pipeline.train.bert import BertSettings, load_reader, train_bert
 from pipeline.train.export import parity
-from pipeline.train.finish import Judged, Scored
-from pipeline.train.fit import fit
-from pipeline.train.reader import Reader, load_encoder
+from pipeline.train.finish import Judged, Scored, columns
+from pipeline.train.fit import Lessons, fit
+from pipeline.train.reader import Reader, fit_head, load_encoder, scores_of
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -63,7 +64,7 @@ def bert_config(
         "encoder": str(tiny_encoder), "corpus": str(small_corpus), "taxonomy": str(small_tree),
         "output": str(folder / "model"), "checkpoints": str(folder / "checkpoints"),
         "window": 16, "overlap": 4, "epochs": 12, "batch_size": 12, "learning_rate": 5e-3, "head_learning_rate": 2e-2,
-        "precision": "fp32", "noise": 0.0, "mixed_with": None,
+        "precision": "fp32", "noise": 0.0, "mixed_with": None, "hard": None, "blend": 0.0,
     }  # fmt: skip
     path = folder / "bert.yaml"
     path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
@@ -108,7 +109,7 @@ def test_what_is_written_depends_on_no_path_and_leaves_no_checkpoint(small_bert:
 
 
 def test_a_training_that_was_stopped_goes_on_and_gives_the_same_model(
-    settings_of: Callable[..., BertSettings], small_bert: Path, small_tree: Path, tmp_path: Path
+    settings_of: Callable[..., BertSettings], small_tree: Path, tmp_path: Path
 ) -> None:
     class StoppedError(Exception):
         pass
@@ -117,7 +118,8 @@ def test_a_training_that_was_stopped_goes_on_and_gives_the_same_model(
         if total and done > total * 0.6:
             raise StoppedError
 
-    settings = settings_of(output=tmp_path / "model", checkpoints=tmp_path / "checkpoints")
+    settings = settings_of(blend=0.25, output=tmp_path / "model", checkpoints=tmp_path / "checkpoints")
+    whole = train_bert(settings.model_copy(update={"output": tmp_path / "whole"})).folder
     with pytest.raises(StoppedError):
         train_bert(settings, stop_in_the_third_epoch)
     steps: list[int] = []
@@ -125,7 +127,7 @@ def test_a_training_that_was_stopped_goes_on_and_gives_the_same_model(
     assert min(steps) > 5  # it did not begin again
     taxonomy = Taxonomy.load(small_tree)
     texts = ["村里停电三次", "柜台不耐烦", "报装排队迟迟不办灯暗电压低" * 5]
-    one, other = (Model.load(path, taxonomy).classifier.scores(texts) for path in (folder, small_bert))
+    one, other = (Model.load(path, taxonomy).classifier.scores(texts) for path in (folder, whole))
     assert one == pytest.approx(other, abs=1e-4)
 
 
@@ -243,9 +245,103 @@ def test_embeddings_stay_as_they_are_when_told(
         settings = settings_of(freeze_embeddings=frozen, epochs=1)
         reader, windows = load_reader(settings, taxonomy)
         before = reader.encoder.embeddings.word_embeddings.weight.clone()
-        fit(reader, windows, settings, 1, taxonomy, rows, rows, tmp_path / str(frozen))
+        fit(reader, windows, settings, 1, taxonomy, Lessons(rows, rows), tmp_path / str(frozen))
         moved[frozen] = not torch.equal(before, reader.encoder.embeddings.word_embeddings.weight)
     assert moved == {True: False, False: True}
+
+
+def test_blended_the_encoder_lies_between_what_it_was_and_what_it_learned(
+    settings_of: Callable[..., BertSettings], small_tree: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    taxonomy = Taxonomy.load(small_tree)
+    rows = load_labelled(small_corpus, taxonomy)
+    found, told, heads = {}, {}, {}
+    for share in (0.0, 0.25):
+        settings = settings_of(blend=share)
+        set_seed(1)
+        reader, windows = load_reader(settings, taxonomy)
+        before = reader.encoder.embeddings.word_embeddings.weight.clone()
+        epochs: list[Mapping[str, float]] = []
+        fit(
+            reader, windows, settings, 1, taxonomy, Lessons(rows, rows), tmp_path / str(share),
+            on_epoch=lambda figures, _, epochs=epochs: epochs.append(figures),
+        )  # fmt: skip
+        found[share], told[share] = reader.encoder.embeddings.word_embeddings.weight - before, epochs
+        heads[share] = reader.head.weight.detach()
+    assert found[0.0].abs().max() > 0.01
+    assert torch.allclose(found[0.25], 0.75 * found[0.0], atol=1e-6)
+    assert [len(epochs) for epochs in told.values()] == [12, 13]
+    assert not torch.equal(heads[0.0], heads[0.25])  # it was fitted again
+    assert told[0.25][-1]["type_accuracy"] > 0.9
+
+
+def _turned(rows: Sequence[Labelled]) -> list[Labelled]:
+    """Give every narrative the label of another, so that what it teaches can be seen."""
+    pairs = zip(rows, reversed(rows), strict=True)
+    return [replace(row, id=f"h{at}", cause=other.cause, type=other.type) for at, (row, other) in enumerate(pairs)]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_hard_narratives_teach_the_encoder_and_not_the_final_head(
+    settings_of: Callable[..., BertSettings], small_tree: Path, small_corpus: Path, tmp_path: Path, share: float
+) -> None:
+    taxonomy = Taxonomy.load(small_tree)
+    rows = load_labelled(small_corpus, taxonomy)
+    settings, encoders = settings_of(blend=share, epochs=2), []
+    for name, hard in (("plain", []), ("told", _turned(rows))):
+        set_seed(1)
+        reader, windows = load_reader(settings, taxonomy)
+        fit(reader, windows, settings, 1, taxonomy, Lessons(rows, rows, hard), tmp_path / name)
+        encoders.append(reader.encoder.embeddings.word_embeddings.weight.detach())
+    assert not torch.allclose(*encoders, atol=1e-3)
+    labels, texts = columns(rows, taxonomy), [row.text for row in rows]
+    served = reader.head.weight.detach().clone()
+    fit_head(reader, windows, texts, labels, taxonomy.membership.argmax(axis=1)[labels])
+    assert torch.allclose(served, reader.head.weight, atol=1e-3)
+
+
+def test_hard_narratives_calibrate_along_and_are_measured_apart(
+    settings_of: Callable[..., BertSettings], small_corpus: Path, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in small_corpus.read_text(encoding="utf-8").splitlines()]
+    pairs = zip(rows, reversed(rows), strict=True)
+    splits = ("train", "calibration", "test")
+    turned = [
+        {**row, "id": f"h{at}", "cause": other["cause"], "split": splits[at % 3]}
+        for at, (row, other) in enumerate(pairs)
+    ]
+    hard = tmp_path / "hard.jsonl"
+    hard.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in turned), encoding="utf-8")
+    plain, told = (
+        train_bert(settings_of(hard=path, blend=0.25, output=tmp_path / name, checkpoints=tmp_path / "c"))
+        for name, path in (("plain", None), ("told", hard))
+    )
+    before, after = (json.loads((it.folder / "model.json").read_text(encoding="utf-8")) for it in (plain, told))
+    assert after["trained_on"]["rows"] == before["trained_on"]["rows"] + len(turned[::3])
+    assert after["metrics"]["hard_rows"] == len(turned[2::3])
+    added = after["thresholds"]["type"]["judged_on"] - before["thresholds"]["type"]["judged_on"]
+    assert added == len(turned[1::3])
+    assert after["calibration"]["causes"] > before["calibration"]["causes"]  # less sure of itself
+    assert "written to mislead a model" in (told.folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_head_needs_no_narrative_of_every_cause_and_takes_some_with_only_a_type(
+    settings_of: Callable[..., BertSettings], small_tree: Path, small_corpus: Path
+) -> None:
+    taxonomy = Taxonomy.load(small_tree)
+    rows = load_labelled(small_corpus, taxonomy)
+    labels = columns(rows, taxonomy)
+    types = taxonomy.membership.argmax(axis=1)[labels]
+    last = taxonomy.membership[-1].argmax()
+    reader, windows = load_reader(settings_of(), taxonomy)
+    absent = len(taxonomy.causes) - 1
+    seen = [at for at, label in enumerate(labels) if label != absent]
+    fit_head(reader, windows, [rows[at].text for at in seen], labels[seen], types[seen])
+    assert -10 < reader.head.bias[absent] < reader.head.bias[:absent].min()
+    texts, typed = [row.text for row in rows], np.where(labels == absent, -1, labels)
+    fit_head(reader, windows, texts, typed, types)
+    chances = taxonomy.type_probabilities(probabilities(scores_of(reader, windows, texts)))
+    assert (chances.argmax(axis=1) == types)[types == last].mean() > 0.9
 
 
 def test_files_without_enough_rows_to_teach_are_refused(
