@@ -26,12 +26,11 @@ from transformers import set_seed
 
 from pipeline import console
 from pipeline.classify.windows import Windows
-from pipeline.corpus import Labelled, load_labelled
-from pipeline.corpus.split import splits_of
+from pipeline.corpus import Labelled
 from pipeline.settings import load_settings, resolve
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon, Segmenter
-from pipeline.train.bert import BertSettings, load_reader
+from pipeline.train.bert import BertSettings, Held, load_reader
 from pipeline.train.fit import Lessons, accuracy, fit
 
 SHORT = 90  # characters: long letters would take most of the time and say the same
@@ -132,11 +131,6 @@ def run(arm: Arm, seed: int, lessons: Lessons, hard: Sequence[Labelled], taxonom
     )
 
 
-def in_split(rows: Sequence[Labelled], wanted: str) -> list[Labelled]:
-    """Return the rows of one split that have a cause."""
-    return [row for row, split in zip(rows, splits_of(rows), strict=True) if split == wanted and row.cause]
-
-
 def main() -> None:
     """Run every arm."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -149,14 +143,12 @@ def main() -> None:
         update={"epochs": EPOCHS, "noise": 0.0}
     )
     taxonomy, lexicon = Taxonomy.load(resolve(settings.taxonomy)), Lexicon.load(resolve(settings.lexicon))
-    if settings.hard is None:
-        raise SystemExit("configs/train/bert.yaml names no hard letters")
-    rows = load_labelled(resolve(settings.corpus), taxonomy)
+    read = Held.read(settings, taxonomy)
     taught, held = (
-        [row for row in in_split(rows, split) if len(row.text) <= SHORT] for split in ("train", "calibration")
+        [row for row in rows if row.cause and len(row.text) <= SHORT]
+        for rows in (read.lessons.taught, read.lessons.calibration)
     )
-    letters = load_labelled(resolve(settings.hard), taxonomy)
-    lessons, hard = Lessons(taught, held, in_split(letters, "train")), in_split(letters, "calibration")
+    lessons, hard = Lessons(taught, held, read.lessons.hard), read.hard_calibration
     with tempfile.TemporaryDirectory() as folder:
         words = Path(folder) / "words"
         with_words(resolve(Path(settings.encoder)), sorted(lexicon.frequencies()), words)

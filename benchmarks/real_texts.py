@@ -1,7 +1,7 @@
 """How good models are on real texts, what defects of writing cost, and how often another matter passes as a complaint.
 
     python benchmarks/real_texts.py                                models/default
-    python benchmarks/real_texts.py models/default var/models/bert
+    python benchmarks/real_texts.py var/models/linear models/default
 
 Measures each model on labelled real letters and tickets as they are, with typing slips, with the blanks of an OCR
 between all characters, and in Traditional script; then scores 10,000 letters about other matters and counts those that

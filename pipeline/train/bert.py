@@ -66,7 +66,7 @@ def train_bert(
     taxonomy = Taxonomy.load(resolve(settings.taxonomy))
     lexicon, linear = Lexicon.load(resolve(settings.lexicon)), settings.linear()
     watch("reading the corpus")
-    held = _Held.read(settings, taxonomy)
+    held = Held.read(settings, taxonomy)
 
     set_seed(settings.seed)
     reader, windows = load_reader(settings, taxonomy)
@@ -124,7 +124,7 @@ def load_reader(settings: BertSettings, taxonomy: Taxonomy) -> tuple[Reader, Win
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Held:
     """A corpus and hard narratives in their splits; what calibrates and tests has a cause."""
 
     lessons: Lessons
@@ -133,7 +133,8 @@ class _Held:
     hard_test: Sequence[Labelled]
 
     @classmethod
-    def read(cls, settings: BertSettings, taxonomy: Taxonomy) -> "_Held":
+    def read(cls, settings: BertSettings, taxonomy: Taxonomy) -> "Held":
+        """Read what the settings name; raises CorpusError if there are too few narratives."""
         taught, calibration, test = _splits(load_labelled(resolve(settings.corpus), taxonomy))
         hard = _splits([] if settings.hard is None else load_labelled(resolve(settings.hard), taxonomy))
         known = [row for row in taught if row.cause is not None]
@@ -142,14 +143,9 @@ class _Held:
         return cls(Lessons(taught, calibration, hard[0]), hard[1], test, hard[2])
 
     @property
-    def calibrating(self) -> list[Labelled]:
-        """The rows on which temperatures, thresholds and the weights of a mixture rest."""
-        return [*self.lessons.calibration, *self.hard_calibration]
-
-    @property
     def kept(self) -> list[Labelled]:
         """The rows that nothing is trained on, part after part."""
-        return [*self.calibrating, *self.test, *self.hard_test]
+        return [*self.lessons.calibration, *self.hard_calibration, *self.test, *self.hard_test]
 
     def scored(self, scores: Floats) -> tuple[Scored, Scored, Scored, Scored]:
         """Return the scores of `kept` by part: calibration, hard calibration, test, hard test."""
@@ -200,14 +196,14 @@ class _Beside:
     scores: Floats
 
     @classmethod
-    def fit(cls, settings: LinearSettings, lexicon: Lexicon, taxonomy: Taxonomy, held: _Held) -> "_Beside":
+    def fit(cls, settings: LinearSettings, lexicon: Lexicon, taxonomy: Taxonomy, held: Held) -> "_Beside":
         taught = [row for row in held.lessons.taught if row.cause is not None]
         classifier = Learner(settings, Segmenter(lexicon), taxonomy).fit(
             [row.text for row in taught], columns(taught, taxonomy)
         )
         return cls(classifier.to_files(settings.features), classifier.scores([row.text for row in held.kept]))
 
-    def weights(self, served: Floats, taxonomy: Taxonomy, held: _Held) -> mixture.MixtureWeights:
+    def weights(self, served: Floats, taxonomy: Taxonomy, held: Held) -> mixture.MixtureWeights:
         """Fit the weights so that ordinary and hard narratives count alike, however many there are of either."""
         ordinary, hard, *_ = held.scored(served)
         first, second, *_ = held.scored(self.scores)
