@@ -5,14 +5,17 @@ import logging
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
 from pipeline import console
-from pipeline.errors import FileError, GongdanError
+from pipeline.errors import EXIT_FALLBACK, EXIT_PARTIAL, FileError, GongdanError
 from pipeline.settings import CONFIGS, CORPUS, DEFAULT_MODEL, LEXICON, NEIGHBOURS, load_settings, resolve
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 # What a command needs is imported where it runs: `gongdan --help` should not wait for scikit-learn.
 
@@ -27,7 +30,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except GongdanError as error:
-            console.err().print(f"[bold red]{error.code}[/]: ", error.message, sep="", highlight=False, soft_wrap=True)
+            console.show_error(error)
             raise typer.Exit(error.exit_status) from error
 
 
@@ -60,6 +63,11 @@ def score(
     / "score.yaml",
     as_json: JsonOption = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with status 2 if any row was rejected.")] = False,
+    engine: Annotated[
+        Literal["local", "spark"],
+        typer.Option("--engine", help="spark: many machines over a .parquet or a folder of them, see docs/spark.md."),
+    ] = "local",
+    master: Annotated[str, typer.Option("--master", help="Where Spark runs, with --engine spark.")] = "local[*]",
 ) -> None:
     """Classify a file of tickets.
 
@@ -74,8 +82,14 @@ def score(
     from pipeline.tickets import count_hint
 
     chosen = ScoreSettings.load(settings)
-    with console.file_progress(count_hint) as begin_file:
-        summary = score_file(source, target, model, chosen, advance=begin_file(source))
+    if engine == "spark":
+        from pipeline.nightly.spark import score_parquet
+
+        summary = score_parquet(source, target, model, chosen, master=master, bar=console.err().is_terminal)
+    else:
+        with console.rows_progress() as begin:
+            advance = begin(source.name, lambda: count_hint(source))
+            summary = score_file(source, target, model, chosen, advance=advance)
     if as_json:
         _print_json(summary.as_dict())
     else:
@@ -91,23 +105,78 @@ def nightly(
     since: Annotated[
         datetime | None, typer.Option(help="Leave out tickets accepted before this time.", metavar="DATE")
     ] = None,
+    fallback: Annotated[
+        bool,
+        typer.Option("--fallback", help="If the model cannot be used, go on with the last one that closed a night."),
+    ] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay-rejects", help="Try the rejected rows again, and nothing else.")
+    ] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Log to standard error as JSON, one object a line.")
+    ] = False,
 ) -> None:
-    """Score what is new in the inbox and keep it in the database, once per ticket and model.
+    """Score what is new and keep it in the database, once per ticket, text and model.
 
-    Run it as often as you like: a ticket that this model has answered is not answered again.
+    Run it as often as you like: a ticket that this model has answered is not answered again, and a run that was killed
+    is resumed by the next.
+
+    Exit status: 0 closed · 3 configuration · 4 model · 5 database · 6 source of tickets · 7 another run is at work ·
+    8 closed, but files could not be read · 9 closed with the previous model · 10 disk full. docs/operations.md says
+    what each asks for.
     """
     from pipeline.nightly import NightlySettings, run_night
     from pipeline.taxonomy import Taxonomy
-    from pipeline.tickets import count_hint
 
+    if log_json:
+        console.log_as_json()
     settings = load_settings(config, NightlySettings)
-    with console.file_progress(count_hint) as begin_file:
-        night = run_night(settings, since=since, begin_file=begin_file)
+    with console.rows_progress() as begin:
+        night = run_night(settings, since=since, fallback=fallback, replay=replay, begin=begin)
     console.show_night(night, Taxonomy.load())
     for failure in night.failures:
-        console.err().print(f"[bold red]{failure.code}[/]: ", failure.message, sep="", highlight=False, soft_wrap=True)
+        console.show_error(failure)
+    if night.instead is not None:
+        console.show_error(night.instead, f"; {night.model} was used instead")
+        raise typer.Exit(EXIT_FALLBACK)
     if night.failures:
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_PARTIAL)
+
+
+@app.command(name="report")
+def report_command(
+    run: Annotated[int | None, typer.Option(help="Number of the run; the newest closed night otherwise.")] = None,
+    month: Annotated[
+        datetime | None, typer.Option(help="A month instead of a night.", formats=["%Y-%m"], metavar="YYYY-MM")
+    ] = None,
+    config: Annotated[Path, typer.Option(help="The nightly job's configuration: which database.")] = CONFIGS
+    / "nightly.yaml",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A folder; by default one of the report's own in var/reports.")
+    ] = None,
+) -> None:
+    """Write the report of a night or a month: report.html to look at, report.xlsx to work with.
+
+    The newest night's report is for every morning; --month 2026-10 sums up the tickets accepted in that month.
+    docs/report.md says what each section counts.
+    """
+    from pipeline.nightly import NightlySettings
+    from pipeline.nightly import report as reports
+    from pipeline.taxonomy import Taxonomy
+
+    if run is not None and month is not None:
+        raise typer.BadParameter("give either --run or --month")
+    settings, taxonomy = load_settings(config, NightlySettings), Taxonomy.load()
+
+    def read(connection: "Connection") -> reports.Report:
+        if month is not None:
+            return reports.month_report(connection, month.date(), taxonomy)
+        number = reports.newest_night(connection) if run is None else run
+        return reports.night_report(connection, number, taxonomy)
+
+    report = reports.reading(settings.database, settings.retry, read)
+    written = reports.write_report(report, output or reports.REPORTS / report.name)
+    typer.echo(f"{written.page}\n{written.book}")
 
 
 @app.command()

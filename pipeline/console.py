@@ -1,15 +1,18 @@
 """What people see on a terminal: progress while it works, tables when it is done."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pythonjsonlogger.json import JsonFormatter
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from pipeline.errors import GongdanError
 
 if TYPE_CHECKING:  # what is shown is made elsewhere; loading it is not this module's business
     from pipeline.classify.explain import Explanation
@@ -35,21 +38,38 @@ def err() -> Console:
     return Console(stderr=True)
 
 
-@contextmanager
-def file_progress(count: Callable[[Path], int | None]) -> Iterator[Callable[[Path], Callable[[int], None]]]:
-    """Show one bar per file on a terminal and nothing in a log.
+def show_error(error: GongdanError, further: str = "") -> None:
+    """Show an expected error as one line, or log it where a program reads along."""
+    if any(isinstance(handler.formatter, JsonFormatter) for handler in logging.getLogger().handlers):
+        logging.getLogger(__name__).error(error.message + further, extra={"code": error.code})
+        return
+    message = error.message + further
+    err().print(f"[bold red]{error.code}[/]: ", message, sep="", highlight=False, soft_wrap=True)
 
-    Yields a function that begins a file and returns what is to be told how many of its rows were done. Files are
-    counted only where there is a bar to draw.
+
+def log_as_json() -> None:
+    """Log one JSON object a line to standard error, from INFO on."""
+    handler = logging.StreamHandler()
+    fields = ["asctime", "levelname", "name", "message"]
+    handler.setFormatter(JsonFormatter(fields, rename_fields={"asctime": "time", "levelname": "level"}))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+@contextmanager
+def rows_progress() -> Iterator[Callable[[str, Callable[[], int | None]], Callable[[int], None]]]:
+    """Show one bar per source of rows on a terminal and nothing in a log.
+
+    Yields a function that begins a source, given its name and what counts its rows, and returns what is to be told how
+    many of them were done. Rows are counted only where there is a bar to draw.
     """
     console = err()
     if not console.is_terminal:
-        yield lambda _: lambda _: None
+        yield lambda _name, _count: lambda _rows: None
         return
     with _bar(console) as bar:
 
-        def begin(path: Path) -> Callable[[int], None]:
-            task = bar.add_task(path.name, total=count(path))
+        def begin(name: str, count: Callable[[], int | None]) -> Callable[[int], None]:
+            task = bar.add_task(name, total=count())
             return lambda rows: bar.advance(task, rows)
 
         yield begin
@@ -101,20 +121,21 @@ def show_summary(summary: "Summary", taxonomy: "Taxonomy") -> None:
 
 def show_night(night: "Night", taxonomy: "Taxonomy") -> None:
     """Show what a nightly run did, and what the database now holds for its model."""
-    console, holdings = out(), night.holdings
+    console, holdings, counts = out(), night.holdings, night.counts
     console.print(_types_table(holdings.types, taxonomy))
     if holdings.rejects:
         console.print(_rejects_table(holdings.rejects))
     console.print(f"待人工复核 to review: {_share(holdings.routes.get('review', 0), sum(holdings.types.values()))}")
-    before = f", {night.before_since} before --since" if night.before_since else ""
+    before = f", {counts.before_since} before --since" if counts.before_since else ""
+    resumed = f", resumed after {night.resumed} interruptions" if night.resumed else ""
     console.print(
-        f"{night.files} files, {night.read} rows: {night.scored} scored, {night.known} known already, "
-        f"{night.rejected} rejected{before} ({night.model})",
+        f"run {night.run_id}{resumed}: {counts.read} rows = {counts.scored} scored + {counts.review} left to review + "
+        f"{counts.known} known already + {counts.rejected} rejected{before} ({night.model})",
         highlight=False,
         soft_wrap=True,
     )
-    if not night.scored:
-        console.print("没有新工单 nothing new: every ticket in the inbox was answered before by this model.")
+    if not counts.scored + counts.review:
+        console.print("没有新工单 nothing new: every ticket was answered before by this model.")
 
 
 def show_markdown(text: str) -> None:

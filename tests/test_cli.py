@@ -125,17 +125,68 @@ def test_lexicon_check_names_errors_and_the_tickets_a_word_cuts_anew(tmp_path: P
     assert (result.exit_code, "too_rare" in result.output) == (1, True)
 
 
-def test_nightly_runs_over_the_demo_once_and_then_finds_nothing_new(tmp_path: Path) -> None:
+@pytest.fixture
+def nightly_config(tmp_path: Path) -> Path:
+    """The shipped configuration, keeping what it keeps in a folder of the test's own."""
     config = tmp_path / "nightly.yaml"
     text = (ROOT / "configs" / "nightly.yaml").read_text(encoding="utf-8")
-    config.write_text(text.replace("sqlite:///var/gongdan.db", f"sqlite:///{tmp_path}/n.db"), encoding="utf-8")
-    first, second = _run("nightly", "--config", config), _run("nightly", "--config", config)
+    text = text.replace("sqlite:///var/", f"sqlite:///{tmp_path}/").replace(" var/", f" {tmp_path}/")
+    assert " var/" not in text
+    config.write_text(text, encoding="utf-8")
+    return config
+
+
+def test_nightly_runs_over_the_demo_once_and_then_finds_nothing_new(nightly_config: Path) -> None:
+    first, second = _run("nightly", "--config", nightly_config), _run("nightly", "--config", nightly_config)
     assert first.exit_code == second.exit_code == 0, first.output
     assert "nothing new" not in first.output
     assert "nothing new" in second.output
     assert "待人工复核" in first.output
-    table = first.output[: first.output.index("2 files")]
+    table = first.output[: first.output.index("run 1")]
     assert second.output.startswith(table)
+
+
+def test_nightly_ends_with_a_status_for_each_kind_of_trouble(nightly_config: Path, tmp_path: Path) -> None:
+    text = nightly_config.read_text(encoding="utf-8")
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    (inbox / "a.csv").write_text("工单编号,受理内容\n1,停电三天\n", encoding="utf-8")
+    calm = text.replace("data/demo", str(inbox))
+
+    def status(*options: str, **changes: str) -> int:
+        changed = calm
+        for old, new in changes.values():
+            assert old in changed
+            changed = changed.replace(old, new)
+        nightly_config.write_text(changed, encoding="utf-8")
+        return _run("nightly", "--config", nightly_config, *options).exit_code
+
+    assert status() == 0
+    assert status("--no-such-option") == 2
+    assert status(a=("min_free_mb:", "least_mb:")) == 3
+    assert status(a=("models/default", "models/none")) == 4
+    assert status("--fallback", a=("models/default", "models/none")) == 9
+    assert status(a=("sqlite:///", "mysql:///")) == 5
+    assert status(a=(str(inbox), str(tmp_path / "nowhere"))) == 6
+    assert status(a=("min_free_mb: 500", "min_free_mb: 1000000000")) == 10
+    (inbox / "b.csv").write_text("no,header\n1,2\n", encoding="utf-8")
+    assert status() == 8
+
+
+def test_nightly_logs_json_when_asked(nightly_config: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "nightly", "--config", str(nightly_config), "--log-json", "--since", "2030-01-01"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["message"] for line in lines] == ["run started", "run closed"]
+    assert lines[-1]["read"] == lines[-1]["before_since"] + lines[-1]["rejected"] + lines[-1]["scored"]
+    nightly_config.write_text("source: {}\n", encoding="utf-8")
+    failed = subprocess.run(
+        [sys.executable, "-m", "pipeline", "nightly", "--config", str(nightly_config), "--log-json"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (failed.returncode, json.loads(failed.stderr)["code"]) == (3, "config_invalid")
 
 
 def _until_closed(terminal: int) -> str:

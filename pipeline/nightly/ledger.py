@@ -1,185 +1,274 @@
-"""One night: read what was dropped into the inbox, score what is new, keep it, and account for every row."""
+"""The books of the nightly database: runs that balance at every moment, and every answer exactly once."""
 
-import hashlib
-import logging
-import socket
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.classify.answer import ScoreSettings
-from pipeline.classify.engine import Scored, score_chunks
-from pipeline.classify.model import Model
-from pipeline.errors import ConfigError, FileError, StoreError
-from pipeline.nightly.store import Holdings, Key, Store
-from pipeline.settings import Settings, resolve
-from pipeline.tickets import Columns, Reject, Ticket, read_chunks
-from pipeline.tickets.readers import OPENERS, Chunk
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
-logger = logging.getLogger(__name__)
+from pipeline.errors import StoreError
+from pipeline.nightly.schema import (
+    ABANDONED,
+    CLOSED,
+    COUNTS,
+    OPEN,
+    RESOLVED,
+    RUNNING,
+    SUPERSEDED,
+    positions,
+    predictions,
+    rejects,
+    runs,
+)
+from pipeline.nightly.sources import Part, Place, Position
+from pipeline.nightly.store import Store
+from pipeline.tickets import Reject
+
+Key = tuple[str, str]  # ticket id, sha256 of its text
+Row = Mapping[str, Any]
+
+NIGHT, REPLAY = "night", "replay"
+_KEYS_PER_QUERY = 400  # two variables each; SQLite before 3.32 takes 999
+_INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-class NightlySettings(Settings):
-    """configs/nightly.yaml."""
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of rows: read = scored + review + known + rejected + before_since."""
 
-    inbox: Path
-    database: str
-    model: Path
-    columns: Path
-    score: Path
-
-
-@dataclass(slots=True)
-class Night:
-    """What one run did. read = scored + known + rejected + before_since, or the run fails."""
-
-    model: str
-    files: int = 0
     read: int = 0
     scored: int = 0
-    known: int = 0  # already answered by this model
+    review: int = 0
+    known: int = 0
     rejected: int = 0
     before_since: int = 0
-    failures: list[FileError] = field(default_factory=list)  # files that could not be read at all
-    holdings: Holdings = field(default_factory=lambda: Holdings({}, {}, {}, {}))
-
-    def counts(self) -> dict[str, int]:
-        """Return the figures that are stored with the run."""
-        return {name: getattr(self, name) for name in ("read", "scored", "known", "rejected", "before_since")}
 
 
-def run_night(
-    settings: NightlySettings,
-    *,
-    since: datetime | None = None,
-    begin_file: Callable[[Path], Callable[[int], None]] = lambda _: lambda _: None,
-) -> Night:
-    """Score every ticket of the inbox that this model has not answered yet.
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """What a run's answers depend on: a run that was killed is resumed by one with the same, and by no other."""
 
-    Tickets accepted before `since` are left out; those without a date are not. `begin_file` is told of each file and
-    returns what is to be told how many of its rows were done. Raises ConfigError, ModelError or StoreError before the
-    first row; a file that cannot be read at all is noted in `failures` and the others go on.
-    """
-    inbox = resolve(settings.inbox)
-    if not inbox.is_dir():
-        raise ConfigError(
-            "inbox_missing", f"inbox {inbox} is no folder; make it or change `inbox` in the configuration"
+    purpose: str
+    source: str
+    model: str
+    model_digest: str
+    taxonomy_version: str
+    lexicon_sha256: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is written in one transaction, together with the position behind it."""
+
+    part: Part
+    position: Position
+    counts: Counts
+    predictions: Sequence[Row] = ()
+    rejects: Sequence[tuple[Place, Reject]] = ()
+    resolved: Sequence[Place] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What the database holds for one model and taxonomy; rejects are the open ones of all sources."""
+
+    types: Mapping[str, int]
+    answers: Mapping[str, int]
+    routes: Mapping[str, int]
+    rejects: Mapping[str, int]
+
+
+class Ledger:
+    """Everything a run reads from its database and writes to it, one transaction each."""
+
+    def __init__(self, store: Store, key: RunKey, host: str, problems: Sequence[Row]) -> None:
+        """Begin a run, or go on with the one of the same key that was killed."""
+        self.store = store
+        self.key = key
+        self._insert = _INSERTS[store.url.get_backend_name()]
+        self.run_id, self.resumed = store.run(lambda connection: _begin(connection, key, host, problems))
+
+    def position(self, part: Part) -> Position | None:
+        """Return how far this run has come with a part."""
+        mine = sa.and_(positions.c.run_id == self.run_id, _is_part(part))
+        return self.store.run(lambda connection: _position(connection, mine))
+
+    def last_position(self, part: Part) -> Position | None:
+        """Return how far the runs before this one came with a table; those with --since left a gap and do not count."""
+        query = (
+            sa.select(positions, runs.c.settings)
+            .join(runs, runs.c.id == positions.c.run_id)
+            .where(_is_part(part), runs.c.purpose == NIGHT, runs.c.id != self.run_id, positions.c.cursor.is_not(None))
+            .order_by(positions.c.run_id.desc())
         )
-    folder = resolve(settings.model)
-    model = Model.load(folder)
-    job = _Job(
-        Store(settings.database),
-        model,
-        folder,
-        ScoreSettings.load(resolve(settings.score)),
-        Columns.load(resolve(settings.columns)),
-        since,
-    )
-    try:
-        return job.run(sorted(path for path in inbox.iterdir() if path.suffix.lower() in OPENERS), begin_file)
-    finally:
-        job.store.close()
 
+        def find(connection: sa.Connection) -> Position | None:
+            for row in connection.execute(query):
+                if not row.settings.get("since"):
+                    return Position(row.rows, row.cursor, row.done)
+            return None
 
-@dataclass(slots=True)
-class _Job:
-    store: Store
-    model: Model
-    folder: Path
-    settings: ScoreSettings
-    columns: Columns
-    since: datetime | None
+        return self.store.run(find)
 
-    def run(self, files: Sequence[Path], begin_file: Callable[[Path], Callable[[int], None]]) -> Night:
-        manifest = self.model.manifest
-        night = Night(self.model.name)
-        run_id = self.store.start_run(
-            {
-                "host": socket.gethostname(),
-                "model": self.model.name,
-                "model_digest": self.model.digest,
-                "taxonomy_version": manifest.taxonomy_version,
-                "lexicon_sha256": manifest.lexicon_sha256,
-            }
+    def known(self, keys: Sequence[Key]) -> set[Key]:
+        """Return those of the keys that this model has answered under this taxonomy."""
+        mine = _by_model(self.key.model_digest, self.key.taxonomy_version)
+        ids, contents = predictions.c.ticket_id, predictions.c.content_sha256
+
+        def find(connection: sa.Connection) -> set[Key]:
+            found: set[Key] = set()
+            for at in range(0, len(keys), _KEYS_PER_QUERY):
+                some = sa.tuple_(ids, contents).in_(keys[at : at + _KEYS_PER_QUERY])
+                found.update((row[0], row[1]) for row in connection.execute(sa.select(ids, contents).where(some, mine)))
+            return found
+
+        return self.store.run(find) if keys else set()
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch whole or not at all; one that is there already, after a lost line, is left as it is."""
+        self.store.run(lambda connection: self._write(connection, batch))
+
+    def _write(self, connection: sa.Connection, batch: Batch) -> None:
+        mine = sa.and_(positions.c.run_id == self.run_id, _is_part(batch.part))
+        before = _position(connection, mine)
+        if before is not None and before.rows >= batch.position.rows:
+            return
+        if batch.predictions:
+            connection.execute(predictions.insert(), [{**row, "run_id": self.run_id} for row in batch.predictions])
+        if batch.rejects:
+            self._write_rejects(connection, batch)
+        for place in batch.resolved:
+            connection.execute(_settled(RESOLVED, self.run_id).where(_is_place(place)))
+        self._write_position(connection, batch)
+        added = {name: runs.c[name] + getattr(batch.counts, name) for name in COUNTS}
+        connection.execute(runs.update().where(runs.c.id == self.run_id).values(added))
+
+    def _write_rejects(self, connection: sa.Connection, batch: Batch) -> None:
+        insert = self._insert(rejects)
+        # A row that is refused again keeps the run that saw it first; why it is refused may read otherwise by now.
+        again = {name: insert.excluded[name] for name in ("code", "message", "status", "settled_by")}
+        statement = insert.on_conflict_do_update(index_elements=[*rejects.primary_key.columns], set_=again)
+        rows = [_reject_row(batch.part, place, entry, self.run_id) for place, entry in batch.rejects]
+        connection.execute(statement, rows)
+
+    def _write_position(self, connection: sa.Connection, batch: Batch) -> None:
+        stands = {"rows": batch.position.rows, "cursor": batch.position.cursor, "done": batch.position.done}
+        key = {"run_id": self.run_id, "part": batch.part.name, "part_sha256": batch.part.sha256}
+        insert = self._insert(positions).values(**key, **stands)
+        again = insert.on_conflict_do_update(index_elements=[*positions.primary_key.columns], set_=stands)
+        connection.execute(again)
+
+    def supersede(self, part: Part) -> None:
+        """Settle the rejects of earlier contents of a file that was read to its end."""
+        old = sa.and_(
+            rejects.c.source == part.name,
+            rejects.c.source_sha256 != part.sha256,
+            rejects.c.place.is_(None),
+            rejects.c.status == OPEN,
         )
-        logger.info("run started", extra={"run": run_id, "model": self.model.name, "files": len(files)})
-        for path in files:
-            try:
-                self._file(path, run_id, night, begin_file(path))
-                night.files += 1
-            except FileError as error:
-                logger.error("file not read", extra={"run": run_id, "file": path.name, "code": error.code})
-                night.failures.append(error)
-        accounted = night.scored + night.known + night.rejected + night.before_since
-        if night.read != accounted:
-            raise StoreError("accounts_open", f"{night.read} rows were read but {accounted} accounted for; not closed")
-        self.store.finish_run(run_id, night.counts())
-        night.holdings = self.store.holdings(self.model.digest, manifest.taxonomy_version)
-        logger.info("run finished", extra={"run": run_id, **night.counts()})
-        return night
+        self.store.run(lambda connection: connection.execute(_settled(SUPERSEDED, self.run_id).where(old)))
 
-    def _file(self, path: Path, run_id: int, night: Night, advance: Callable[[int], None]) -> None:
-        with path.open("rb") as file:
-            source = {"source": path.name, "run_id": run_id}
-            source_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        unwritten: deque[Chunk] = deque()
-        tickets = self._new_tickets(path, night, unwritten)
-        for scored in score_chunks(tickets, self.folder, self.model, self.settings):
-            chunk = unwritten.popleft()
-            self.store.write(
-                [self._prediction(entry) | source for entry in scored],
-                [_reject(entry) | source | {"source_sha256": source_sha256} for entry in chunk.rejects],
+    def open_rejects(self) -> dict[Part, list[Place]]:
+        """Return where the open rejects are; a table's rows are in one part."""
+        query = sa.select(rejects).where(rejects.c.status == OPEN).order_by(rejects.c.source, rejects.c.row)
+        found: dict[Part, list[Place]] = {}
+        for row in self.store.run(lambda connection: connection.execute(query).all()):
+            part = Part(row.source, "" if row.place else row.source_sha256)
+            found.setdefault(part, []).append(Place(row.source_sha256, row.row, row.place))
+        return found
+
+    def close(self, problems: Sequence[Row]) -> Counts:
+        """Close the run and return what it counted; raises StoreError if it does not agree with what is there."""
+        return self.store.run(lambda connection: self._close(connection, problems))
+
+    def _close(self, connection: sa.Connection, problems: Sequence[Row]) -> Counts:
+        row = connection.execute(sa.select(runs).where(runs.c.id == self.run_id)).one()
+        counts = Counts(**{name: getattr(row, name) for name in COUNTS})
+        mine = predictions.c.run_id == self.run_id
+        there = connection.scalar(sa.select(sa.func.count()).select_from(predictions).where(mine))
+        if there != counts.scored + counts.review:
+            raise StoreError(
+                "accounts_open", f"run {self.run_id} counted {counts.scored + counts.review} answers, {there} are there"
             )
-            night.scored += len(scored)
-            night.rejected += len(chunk.rejects)
-            advance(chunk.rows)
+        values = {"status": CLOSED, "finished_at": _now(), "problems": list(problems)}
+        connection.execute(runs.update().where(runs.c.id == self.run_id).values(values))
+        return counts
 
-    def _new_tickets(self, path: Path, night: Night, unwritten: deque[Chunk]) -> Iterator[list[Ticket]]:
-        """Read a file ahead of the scoring and let through what is new."""
-        for chunk in read_chunks(path, self.columns, self.settings.chunk_rows):
-            wanted = [ticket for ticket in chunk.tickets if self._is_wanted(ticket)]
-            keys = [key_of(ticket) for ticket in wanted]
-            known = self.store.known(keys, self.model.digest, self.model.manifest.taxonomy_version)
-            fresh = [ticket for ticket, key in zip(wanted, keys, strict=True) if key not in known]
-            night.read += chunk.rows
-            night.before_since += len(chunk.tickets) - len(wanted)
-            night.known += len(wanted) - len(fresh)
-            unwritten.append(chunk)
-            yield fresh
+    def holdings(self) -> Holdings:
+        """Count what the database holds for this run's model."""
+        mine = _by_model(self.key.model_digest, self.key.taxonomy_version)
 
-    def _is_wanted(self, ticket: Ticket) -> bool:
-        return self.since is None or ticket.accepted_at is None or ticket.accepted_at >= self.since
+        def count(connection: sa.Connection, column: sa.Column[Any], which: sa.ColumnElement[bool]) -> dict[str, int]:
+            query = sa.select(column, sa.func.count()).where(which).group_by(column).order_by(column)
+            return {row[0]: row[1] for row in connection.execute(query)}
 
-    def _prediction(self, entry: Scored) -> dict[str, Any]:
-        ticket, answer = entry.ticket, entry.answer
-        return {
-            "ticket_id": ticket.ticket_id,
-            "content_sha256": key_of(ticket)[1],
-            "model_digest": self.model.digest,
-            "taxonomy_version": self.model.manifest.taxonomy_version,
-            "row": ticket.row,
-            "accepted_at": ticket.accepted_at,
-            "fields": dict(ticket.fields),
-            "topic": entry.narrative.topic,
-            "narrative": entry.narrative.text,
-            "type": answer.type,
-            "cause": answer.cause,
-            "type_probability": answer.type_probability,
-            "cause_probability": answer.cause_probability,
-            "answer": answer.answer,
-            "route": answer.route,
-            "reasons": list(answer.reasons),
-            "alternatives": [list(alternative) for alternative in answer.alternatives],
-        }
+        return self.store.run(
+            lambda connection: Holdings(
+                types=count(connection, predictions.c.type, mine),
+                answers=count(connection, predictions.c.answer, mine),
+                routes=count(connection, predictions.c.route, mine),
+                rejects=count(connection, rejects.c.code, rejects.c.status == OPEN),
+            )
+        )
 
 
-def key_of(ticket: Ticket) -> Key:
-    """Return what tells one version of a ticket from another: its id and the sha256 of its text as typed."""
-    return ticket.ticket_id, hashlib.sha256(ticket.text.encode("utf-8", "surrogatepass")).hexdigest()
+def _begin(connection: sa.Connection, key: RunKey, host: str, problems: Sequence[Row]) -> tuple[int, int]:
+    """Return the number of the run, and how often it was resumed."""
+    # Nobody else has the lock, so a run that is still marked as running was killed.
+    for row in connection.execute(sa.select(runs).where(runs.c.status == RUNNING).order_by(runs.c.id)).all():
+        if key.purpose == NIGHT and key == _key_of(row):
+            values = {"resumed": row.resumed + 1, "host": host, "problems": list(problems)}
+            connection.execute(runs.update().where(runs.c.id == row.id).values(values))
+            return row.id, row.resumed + 1
+        connection.execute(runs.update().where(runs.c.id == row.id).values(status=ABANDONED, finished_at=_now()))
+    start = {"started_at": _now(), "status": RUNNING, "resumed": 0, "host": host, "problems": list(problems)}
+    values = {name: getattr(key, name) for name in RunKey.__dataclass_fields__} | start | dict.fromkeys(COUNTS, 0)
+    result = connection.execute(runs.insert().values(values))
+    return int(result.inserted_primary_key.id), 0  # type: ignore[union-attr]
 
 
-def _reject(entry: Reject) -> dict[str, Any]:
-    return {"row": entry.row, "code": entry.code, "message": entry.message}
+def _key_of(row: sa.Row[Any]) -> RunKey:
+    return RunKey(**{name: getattr(row, name) for name in RunKey.__dataclass_fields__})
+
+
+def _position(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Position | None:
+    row = connection.execute(sa.select(positions).where(which)).one_or_none()
+    return None if row is None else Position(row.rows, row.cursor, row.done)
+
+
+def _is_part(part: Part) -> sa.ColumnElement[bool]:
+    return sa.and_(positions.c.part == part.name, positions.c.part_sha256 == part.sha256)
+
+
+def _is_place(place: Place) -> sa.ColumnElement[bool]:
+    return sa.and_(rejects.c.source_sha256 == place.sha256, rejects.c.row == place.row)
+
+
+def _by_model(digest: str, taxonomy_version: str) -> sa.ColumnElement[bool]:
+    return sa.and_(predictions.c.model_digest == digest, predictions.c.taxonomy_version == taxonomy_version)
+
+
+def _settled(status: str, run_id: int) -> sa.Update:
+    return rejects.update().values(status=status, settled_by=run_id)
+
+
+def _reject_row(part: Part, place: Place, entry: Reject, run_id: int) -> dict[str, Any]:
+    return {
+        "source_sha256": place.sha256,
+        "row": place.row,
+        "source": part.name,
+        "place": place.cursor,
+        "run_id": run_id,
+        "code": entry.code,
+        "message": entry.message,
+        "status": OPEN,
+        "settled_by": None,
+    }
+
+
+def _now() -> datetime:
+    """Return the time in UTC, without the zone that SQLite cannot keep."""
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)

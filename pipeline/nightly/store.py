@@ -1,191 +1,204 @@
-"""The nightly database: runs, predictions, rejects. Holds masked narratives and no personal column."""
+"""The nightly database: its address, its schema, its lock, and transactions that survive a lost line."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any
+import logging
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from pipeline.errors import StoreError
+from pipeline.errors import BusyError, DiskFullError, StoreError
+from pipeline.nightly.lock import FileLock, lock_server
+from pipeline.nightly.patience import RetrySettings, is_lost, patiently, reason_of
 from pipeline.settings import ROOT
 
-metadata = sa.MetaData()
+Result = TypeVar("Result")
 
-runs = sa.Table(
-    "runs",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("started_at", sa.DateTime, nullable=False),
-    sa.Column("finished_at", sa.DateTime),  # empty: the run did not come to its end
-    sa.Column("host", sa.String(200), nullable=False),
-    sa.Column("model", sa.String(100), nullable=False),
-    sa.Column("model_digest", sa.String(64), nullable=False),
-    sa.Column("taxonomy_version", sa.String(50), nullable=False),
-    sa.Column("lexicon_sha256", sa.String(64), nullable=False),
-    sa.Column("read", sa.Integer, nullable=False, default=0),
-    sa.Column("scored", sa.Integer, nullable=False, default=0),
-    sa.Column("known", sa.Integer, nullable=False, default=0),
-    sa.Column("rejected", sa.Integer, nullable=False, default=0),
-    sa.Column("before_since", sa.Integer, nullable=False, default=0),
-)
-
-predictions = sa.Table(
-    "predictions",
-    metadata,
-    # The key: a ticket whose text changed is another row, and so is one that another model or taxonomy answered.
-    sa.Column("ticket_id", sa.String(200), primary_key=True),
-    sa.Column("content_sha256", sa.String(64), primary_key=True),
-    sa.Column("model_digest", sa.String(64), primary_key=True),
-    sa.Column("taxonomy_version", sa.String(50), primary_key=True),
-    sa.Column("run_id", sa.ForeignKey("runs.id"), nullable=False, index=True),
-    sa.Column("source", sa.String(500), nullable=False),
-    sa.Column("row", sa.Integer, nullable=False),
-    sa.Column("accepted_at", sa.DateTime, index=True),
-    sa.Column("fields", sa.JSON, nullable=False),  # the other columns of the export, but for the personal ones
-    sa.Column("topic", sa.Text, nullable=False),
-    sa.Column("narrative", sa.Text, nullable=False),
-    sa.Column("type", sa.String(100), nullable=False, index=True),
-    sa.Column("cause", sa.String(100), nullable=False),
-    sa.Column("type_probability", sa.Float, nullable=False),
-    sa.Column("cause_probability", sa.Float, nullable=False),
-    sa.Column("answer", sa.String(10), nullable=False),
-    sa.Column("route", sa.String(10), nullable=False, index=True),
-    sa.Column("reasons", sa.JSON, nullable=False),
-    sa.Column("alternatives", sa.JSON, nullable=False),
-)
-
-rejects = sa.Table(
-    "rejects",
-    metadata,
-    sa.Column("source_sha256", sa.String(64), primary_key=True),
-    sa.Column("row", sa.Integer, primary_key=True),
-    sa.Column("source", sa.String(500), nullable=False),
-    sa.Column("run_id", sa.ForeignKey("runs.id"), nullable=False),
-    sa.Column("code", sa.String(50), nullable=False),
-    sa.Column("message", sa.Text, nullable=False),
-)
-
-Key = tuple[str, str]  # ticket id, sha256 of its text
-_KEYS_PER_QUERY = 400  # two variables each; SQLite before 3.32 takes 999
-_INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
-
-@dataclass(frozen=True, slots=True)
-class Holdings:
-    """What the database holds for one model and taxonomy."""
-
-    types: Mapping[str, int]
-    answers: Mapping[str, int]
-    routes: Mapping[str, int]
-    rejects: Mapping[str, int]
+BACKENDS = ("sqlite", "postgresql")
+_MIGRATIONS = Path(__file__).with_name("migrations")
+_BEFORE_MIGRATIONS = "0001"  # the schema of databases that were made before there were migrations
+logging.getLogger("alembic").setLevel(logging.WARNING)  # how it goes about its work is not the night's news
+_BUSY_SECONDS = 30  # how long SQLite waits for another writer, the review desk for example
+_DISK_FULL_STATE = "53100"
 
 
 class Store:
-    """The database behind an SQLAlchemy address."""
+    """One database. Only one process at a time may hold it exclusively; others read."""
 
-    def __init__(self, address: str) -> None:
-        """Open it and make what is missing; raises StoreError."""
+    def __init__(self, address: str, retry: RetrySettings, *, exclusive: bool) -> None:
+        self.url = _url(address)
+        self._exclusive = exclusive
+        self._retry = retry
+        self._file_lock: FileLock | None = None
+        self._connection: sa.Connection | None = None
+        self._had_lock = False
+        self.engine = _engine(self.url, "BEGIN IMMEDIATE" if exclusive else "BEGIN")
+
+    @classmethod
+    def exclusive(cls, address: str, retry: RetrySettings) -> Self:
+        """Open a database for a run: make or upgrade it, and keep every other run out until `close`.
+
+        Raises BusyError, DiskFullError or StoreError.
+        """
+        store = cls(address, retry, exclusive=True)
         try:
-            url = sa.make_url(address)
-            if url.get_backend_name() not in _INSERTS:
-                raise StoreError("store_kind", f"{url.get_backend_name()} is not supported; use sqlite or postgresql")
-            if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-                path = ROOT / url.database  # an absolute path stays as it is
-                path.parent.mkdir(parents=True, exist_ok=True)
-                url = url.set(database=str(path))
-            self.engine = sa.create_engine(url)
-            self._insert = _INSERTS[url.get_backend_name()]
-            metadata.create_all(self.engine)
-        except (sa.exc.SQLAlchemyError, OSError) as error:
-            raise StoreError("store_unusable", f"the database cannot be opened: {_reason(error)}") from error
+            if store.path is not None:
+                store.path.parent.mkdir(parents=True, exist_ok=True)
+                store._file_lock = FileLock(store.path)
+            store.run(upgrade)
+        except OSError as error:
+            raise StoreError("store_unusable", f"the database cannot be opened: {error}") from error
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    @classmethod
+    def reading(cls, address: str, retry: RetrySettings) -> Self:
+        """Open a database that is there already, to read it beside a run; raises StoreError."""
+        store = cls(address, retry, exclusive=False)
+        if store.path is not None and not store.path.exists():
+            raise StoreError("store_missing", f"there is no database {store.path} yet; run `gongdan nightly` first")
+        store.run(_require_present_schema)
+        return store
+
+    @property
+    def path(self) -> Path | None:
+        """The file of an SQLite database."""
+        return Path(self.url.database) if self.url.get_backend_name() == "sqlite" and self.url.database else None
+
+    def free_bytes(self) -> int | None:
+        """Return the room left where the database lives, where that is on this machine."""
+        return shutil.disk_usage(self.path.parent).free if self.path is not None else None
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Give the connection and the lock back."""
+        self._drop()
         self.engine.dispose()
+        if self._file_lock is not None:
+            self._file_lock.release()
+            self._file_lock = None
 
-    def start_run(self, values: Mapping[str, Any]) -> int:
-        """Note that a run begins; returns its number."""
-        with self._transaction() as connection:
-            result = connection.execute(runs.insert().values(started_at=_now(), **values))
-            return int(result.inserted_primary_key.id)  # type: ignore[union-attr]
+    def run(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Do work in one transaction and return its result.
 
-    def finish_run(self, run_id: int, counts: Mapping[str, int]) -> None:
-        """Note that a run came to its end, with what it counted."""
-        with self._transaction() as connection:
-            connection.execute(runs.update().where(runs.c.id == run_id).values(finished_at=_now(), **counts))
-
-    def known(self, keys: Sequence[Key], model_digest: str, taxonomy_version: str) -> set[Key]:
-        """Return those of the keys that have a prediction by this model under this taxonomy."""
-        found: set[Key] = set()
-        ids, contents = predictions.c.ticket_id, predictions.c.content_sha256
-        with self._transaction() as connection:
-            for at in range(0, len(keys), _KEYS_PER_QUERY):
-                query = sa.select(ids, contents).where(
-                    sa.tuple_(ids, contents).in_(keys[at : at + _KEYS_PER_QUERY]),
-                    predictions.c.model_digest == model_digest,
-                    predictions.c.taxonomy_version == taxonomy_version,
-                )
-                found.update((ticket_id, content) for ticket_id, content in connection.execute(query))
-        return found
-
-    def write(self, scored: Iterable[Mapping[str, Any]], refused: Iterable[Mapping[str, Any]]) -> None:
-        """Add predictions and rejects in one transaction; what is there already stays as it is."""
-        with self._transaction() as connection:
-            for table, rows in ((predictions, list(scored)), (rejects, list(refused))):
-                if rows:
-                    connection.execute(self._insert(table).on_conflict_do_nothing(), rows)
-
-    def holdings(self, model_digest: str, taxonomy_version: str) -> Holdings:
-        """Count what the database holds for a model; rejects are those of all files."""
-        mine = sa.and_(predictions.c.model_digest == model_digest, predictions.c.taxonomy_version == taxonomy_version)
-        with self._transaction() as connection:
-
-            def count(column: sa.Column[Any], condition: sa.ColumnElement[bool]) -> dict[str, int]:
-                query = sa.select(column, sa.func.count()).where(condition).group_by(column)
-                return dict(connection.execute(query).all())
-
-            return Holdings(
-                types=count(predictions.c.type, mine),
-                answers=count(predictions.c.answer, mine),
-                routes=count(predictions.c.route, mine),
-                rejects=count(rejects.c.code, sa.true()),
-            )
-
-    def _transaction(self) -> "_Transaction":
-        return _Transaction(self.engine)
-
-
-class _Transaction:
-    """One transaction, whose failure is a StoreError without the statement's values (they hold narratives)."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._context = engine.begin()
-
-    def __enter__(self) -> sa.Connection:
+        When the connection is lost, it is made anew and the work is done again: it must find out by itself whether the
+        lost transaction was kept. Raises StoreError, without the statement's values (they hold narratives).
+        """
         try:
-            return self._context.__enter__()
+            return patiently(self._retry, self._is_worth_a_wait, lambda: self._attempt(work))
         except sa.exc.SQLAlchemyError as error:
-            raise StoreError("store_unusable", f"the database cannot be reached: {_reason(error)}") from error
+            raise _translated(error) from None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _attempt(self, work: Callable[[sa.Connection], Result]) -> Result:
         try:
-            self._context.__exit__(kind, error, trace)
-        except sa.exc.SQLAlchemyError as failure:
-            raise StoreError("store_failed", f"the database refused to write: {_reason(failure)}") from None
-        if isinstance(error, sa.exc.SQLAlchemyError):
-            raise StoreError("store_failed", f"the database failed: {_reason(error)}") from None
+            connection = self._connected()
+            with connection.begin():
+                return work(connection)
+        except (sa.exc.DBAPIError, BusyError):
+            self._drop()  # whatever state it is in, a fresh one is better
+            raise
+
+    def _connected(self) -> sa.Connection:
+        if self._connection is None:
+            self._connection = self.engine.connect()
+            if self._exclusive and self.url.get_backend_name() == "postgresql":
+                # The lock lives and dies with the connection that writes: who lost the one cannot go on with the other.
+                with self._connection.begin():
+                    lock_server(self._connection)
+                self._had_lock = True
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+    def _is_worth_a_wait(self, error: BaseException) -> bool:
+        # After a lost line the server may hold our own old lock for a moment longer.
+        return self._had_lock if isinstance(error, BusyError) else is_lost(error)
 
 
-def _reason(error: BaseException) -> str:
-    """Return what the driver said, without the statement and its values."""
-    return str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)
+def upgrade(connection: sa.Connection) -> None:
+    """Bring the schema to its present revision; raises StoreError if it is newer than this program."""
+    config = _config(connection)
+    if _revision(connection, config) is None and sa.inspect(connection).has_table("runs"):
+        command.stamp(config, _BEFORE_MIGRATIONS)
+    command.upgrade(config, "head")
 
 
-def _now() -> datetime:
-    """Return the time in UTC, without the zone that SQLite cannot keep."""
-    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+def _require_present_schema(connection: sa.Connection) -> None:
+    config = _config(connection)
+    if _revision(connection, config) != ScriptDirectory.from_config(config).get_current_head():
+        raise StoreError("store_older", "the database is of an older version; the next `gongdan nightly` upgrades it")
+
+
+def _revision(connection: sa.Connection, config: Config) -> str | None:
+    """Return the revision of a database; raises StoreError if this program does not know it."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
+        raise StoreError("store_newer", f"the database has revision {found}, newer than this gongdan; update gongdan")
+    return found
+
+
+def _config(connection: sa.Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _url(address: str) -> sa.URL:
+    """Return the address, a file's made absolute, PostgreSQL's with the driver that is installed."""
+    try:
+        url = sa.make_url(address)
+    except sa.exc.ArgumentError:
+        raise StoreError("store_address", f"{address!r} is no database address; see configs/nightly.yaml") from None
+    backend = url.get_backend_name()
+    if backend not in BACKENDS:
+        raise StoreError("store_kind", f"{backend} is not supported; use {' or '.join(BACKENDS)}")
+    if backend == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise StoreError("store_address", "a database in memory would forget the night; name a file")
+        return url.set(database=str(ROOT / url.database))  # an absolute path stays as it is
+    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+
+
+def _engine(url: sa.URL, begin: str) -> sa.Engine:
+    if url.get_backend_name() == "postgresql":
+        # A server that vanished without a word is noticed after half a minute instead of hours.
+        alive = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "connect_timeout": 10}
+        return sa.create_engine(url, poolclass=sa.NullPool, connect_args=alive)
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": _BUSY_SECONDS})
+
+    # sqlite3 would begin transactions by itself, too late and not for changes of the schema.
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")  # readers do not wait for the run, nor the run for them
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _translated(error: sa.exc.SQLAlchemyError) -> StoreError:
+    reason = reason_of(error)
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else None
+    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or (
+        getattr(cause, "sqlstate", None) == _DISK_FULL_STATE
+    ):
+        return DiskFullError("disk_full", f"the disk of the database is full: {reason}; make room and run again")
+    if is_lost(error):
+        return StoreError("store_lost", f"the database cannot be reached: {reason}")
+    return StoreError("store_failed", f"the database failed: {reason}")

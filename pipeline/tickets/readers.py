@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -33,6 +33,7 @@ _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}")
 _WORD = re.compile(r"\w")
 _ZIP = b"PK\x03\x04"
 _SHORT = 8
+LONGEST_ID = 200  # characters; ids have 16 or so, and a longer cell is a narrative in the wrong column
 _AROUND_ID = ("=", "'", '"', "\u200b", "\ufeff")
 _BRACKETS = "【[［〔『「〖（("
 _LOST_BRACKET = re.compile(r"[^】\]］]{1,24}[】\]］]\W*")  # a topic without its opening bracket, and nothing else
@@ -50,15 +51,20 @@ class Chunk:
         """How many rows were read."""
         return len(self.tickets) + len(self.rejects)
 
+    @classmethod
+    def of(cls, entries: Sequence[Ticket | Reject]) -> "Chunk":
+        """Sort entries into tickets and rejects."""
+        return cls(
+            [entry for entry in entries if isinstance(entry, Ticket)],
+            [entry for entry in entries if isinstance(entry, Reject)],
+        )
+
 
 def read_chunks(path: Path, columns: Columns, size: int = 2000) -> Iterator[Chunk]:
     """Yield the file in chunks of at most `size` rows; raises FileError if it cannot be read at all."""
     entries = read_tickets(path, columns)
     while batch := list(islice(entries, size)):
-        yield Chunk(
-            [entry for entry in batch if isinstance(entry, Ticket)],
-            [entry for entry in batch if isinstance(entry, Reject)],
-        )
+        yield Chunk.of(batch)
 
 
 def read_tickets(path: Path, columns: Columns) -> Iterator[Ticket | Reject]:
@@ -106,7 +112,7 @@ def _open(path: Path, columns: Columns) -> Table:
 
 
 def _entries(table: Table, columns: Columns) -> Iterator[Ticket | Reject]:
-    make = _TicketMaker(table, columns)
+    make = TicketMaker(table.positions, columns)
     with SeenIds() as seen:
         for entry in table.rows:
             ticket = entry if isinstance(entry, Reject) else make(entry)
@@ -117,12 +123,13 @@ def _entries(table: Table, columns: Columns) -> Iterator[Ticket | Reject]:
                 yield ticket
 
 
-class _TicketMaker:
+class TicketMaker:
     """Turns the rows of one table into tickets; what depends only on the header is worked out once."""
 
-    def __init__(self, table: Table, columns: Columns) -> None:
-        self.id_at, self.text_at = (table.positions[name] for name in REQUIRED)
-        others = [(name, columns.fields[name], at) for name, at in table.positions.items() if name not in REQUIRED]
+    def __init__(self, positions: Mapping[str, int], columns: Columns) -> None:
+        """Take the column index of each field."""
+        self.id_at, self.text_at = (positions[name] for name in REQUIRED)
+        others = [(name, columns.fields[name], at) for name, at in positions.items() if name not in REQUIRED]
         self.times = [(name, kind.title, at) for name, kind, at in others if kind.kind == "time"]
         self.personal = [(kind.personal, at) for _, kind, at in others if kind.personal]
         self.plain = [(name, at) for name, kind, at in others if not kind.personal and kind.kind == "text"]
@@ -162,6 +169,8 @@ def _fault(number: int, ticket_id: str, text: str) -> Reject | None:
         return reject(number, "missing_id")
     if _SCIENTIFIC.fullmatch(ticket_id):
         return reject(number, "damaged_id")
+    if len(ticket_id) > LONGEST_ID:
+        return reject(number, "long_id", longest=LONGEST_ID)
     if not text.strip():
         return reject(number, "missing_text")
     # Only such texts can turn out to hold no narrative; the look is not free.

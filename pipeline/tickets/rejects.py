@@ -10,6 +10,7 @@ from string import Template
 REASONS = {
     "missing_id": "该行没有工单编号，请补上后重新导入。",
     "damaged_id": "工单编号被表格软件改成了科学计数法，尾数已丢失；请把该列设为文本格式后重新导出。",
+    "long_id": "工单编号超过 $longest 个字符，可能是列错位；请核对该行各列后重新导入。",
     "missing_text": "该行没有受理内容，请补上后重新导入。",
     "topic_only": "受理内容只有方括号里的主题，没有正文；请补上客户诉求后重新导入。",
     "duplicate_id": "工单编号与第 $first 行重复，只采用先出现的一行；请核对后删除或更正其中一行。",
@@ -31,7 +32,7 @@ class Reject:
 
 
 # What stands for the details where a code is explained and no row is meant.
-_ANY = {"first": "n", "encoding": "文件编码", "column": "时间", "found": "m", "expected": "n"}
+_ANY = {"first": "n", "encoding": "文件编码", "column": "时间", "found": "m", "expected": "n", "longest": "200"}
 
 
 def explain(code: str) -> str:
