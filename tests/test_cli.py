@@ -56,12 +56,13 @@ def test_strict_exits_with_two_when_rows_were_rejected_and_with_zero_when_none_w
     assert _run("score", tickets, "-o", tmp_path / "out.csv", "--strict").exit_code == 0
 
 
-def test_an_expected_error_is_one_line_with_its_code_and_status_one(tmp_path: Path) -> None:
+def test_an_expected_error_is_one_line_with_its_code_and_a_status_of_its_kind(tmp_path: Path) -> None:
     result = _run("score", tmp_path / "none.csv", "-o", tmp_path / "out.csv")
-    assert result.exit_code == 1
+    assert result.exit_code == 6
     assert result.stderr.startswith("file_missing: 找不到文件")
     assert len(result.stderr.splitlines()) == 1
     result = _run("score", tmp_path / "none.csv", "-o", tmp_path / "out.csv", "--model", tmp_path)
+    assert result.exit_code == 4
     assert result.stderr.startswith("model_missing")
 
 

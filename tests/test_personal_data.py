@@ -93,6 +93,7 @@ def config(tmp_path: Path) -> Path:
         "database": f"sqlite:///{out}/night.db",
         "pseudonym_key": str(out / "pseudonym.key"),
         "kept_models": {"folder": str(tmp_path / "served"), "count": 1},
+        "outputs": {"folder": str(out / "nights"), "answers": ["csv", "xlsx"], "report": True},
     }
     path = tmp_path / "nightly.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")

@@ -2,11 +2,13 @@
 
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing import connection
 from pathlib import Path
 
 from pipeline.classify.answer import Answer, ScoreSettings
@@ -102,7 +104,16 @@ _worker: tuple[Model, ScoreSettings] | None = None
 
 def _start_worker(folder: Path, settings: ScoreSettings) -> None:
     global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = (Model.load(folder, threads=1), settings)  # one process per core already
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone: killed, it cannot tell its workers any more."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _score_in_worker(tasks: Sequence[_Task]) -> list[tuple[Narrative, Answer]]:

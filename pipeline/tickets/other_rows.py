@@ -24,6 +24,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from pipeline.errors import FileError
 from pipeline.tickets.columns import Columns
 from pipeline.tickets.encoding import decoded_lines, find_encoding
+from pipeline.tickets.pieces import Piece, read_batches
 from pipeline.tickets.rejects import Reject, reject
 from pipeline.tickets.rows import Row, Table, find_header, no_header
 
@@ -57,8 +58,8 @@ def xlsx_table(path: Path, columns: Columns) -> Table:
             raise _damaged(path.name, "xlsx") from error
 
 
-def parquet_table(path: Path, columns: Columns) -> Table:
-    """Open a .parquet; only the columns that mean something are read. Raises FileError."""
+def parquet_table(path: Path, columns: Columns, piece: Piece | None = None) -> Table:
+    """Open a .parquet, or one piece of it; only the columns that mean something are read. Raises FileError."""
     try:
         file = pq.ParquetFile(path)
         names = file.schema_arrow.names
@@ -69,7 +70,7 @@ def parquet_table(path: Path, columns: Columns) -> Table:
         raise no_header(path.name, [iter([(1, names)])], columns)
     wanted = {field: names[position] for field, position in positions.items()}
     return Table(
-        {field: index for index, field in enumerate(wanted)}, _parquet_data(path.name, file, [*wanted.values()])
+        {field: index for index, field in enumerate(wanted)}, _parquet_data(path.name, file, [*wanted.values()], piece)
     )
 
 
@@ -117,21 +118,20 @@ def _xlsx_data(name: str, opened: ExitStack, sheet: Worksheet, header_row: int) 
             raise _damaged(name, "xlsx") from error
 
 
-def _parquet_data(name: str, file: pq.ParquetFile, wanted: list[str]) -> Iterator[Row]:
-    number = 0
+def _parquet_data(name: str, file: pq.ParquetFile, wanted: list[str], piece: Piece | None) -> Iterator[Row]:
+    number = piece.row if piece else 1
     try:
-        for batch in file.iter_batches(batch_size=_BATCH, columns=wanted):
+        for batch in read_batches(file, wanted, _BATCH, piece):
             names = batch.schema.names
             # By position: two columns may bear the same name.
-            cells = [_values(batch.column(names.index(name))) for name in wanted]
-            for values in zip(*cells, strict=True):
-                number += 1
-                yield number, values
+            cells = [values_of(batch.column(names.index(name))) for name in wanted]
+            yield from enumerate(zip(*cells, strict=True), start=number)
+            number += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise _damaged(name, "parquet") from error
 
 
-def _values(column: pa.Array) -> list[object]:
+def values_of(column: pa.Array) -> list[object]:
     """Return a column as Python values; text that is no UTF-8 as bytes, times Python cannot hold as text."""
     try:
         values: list[object] = column.to_pylist()

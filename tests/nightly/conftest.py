@@ -82,7 +82,7 @@ def make_night(tmp_path: Path, tree_model: Path) -> MakeNight:
     """The shipped configuration over an inbox, a model and a database of the test's own; arguments change it."""
     (tmp_path / "inbox").mkdir()
 
-    def make(**changes: Any) -> NightlySettings:
+    def make(**changes: object) -> NightlySettings:
         content = yaml.safe_load((CONFIGS / "nightly.yaml").read_text(encoding="utf-8")) | {
             "source": {"inbox": str(tmp_path / "inbox")},
             "database": f"sqlite:///{tmp_path}/night.db",
@@ -90,6 +90,7 @@ def make_night(tmp_path: Path, tree_model: Path) -> MakeNight:
             "model": str(tree_model),
             "kept_models": {"folder": str(tmp_path / "served"), "count": 2},
             "pseudonym_key": str(tmp_path / "pseudonym.key"),
+            "outputs": {"folder": str(tmp_path / "nights"), "answers": [], "report": False},
         }
         path = tmp_path / "nightly.yaml"
         path.write_text(yaml.safe_dump(content | changes, allow_unicode=True), encoding="utf-8")

@@ -24,6 +24,7 @@ import sqlalchemy as sa
 
 from pipeline.nightly import NightlySettings, run_night
 from pipeline.nightly.schema import predictions, rejects, runs
+from pipeline.settings import ROOT
 
 from .conftest import MakeNight, drop, everything
 
@@ -31,6 +32,7 @@ CRASHES = int(os.environ.get("GONGDAN_CRASHES", "8"))
 FILES, ROWS_PER_FILE = 8, 120
 _TEXTS = ("两个月停电五次", "电压低空调带不动", "收费员态度恶劣骂人", "抢修迟迟不到", "电费突然翻倍", "")
 _LONGEST_LIFE = 1.2  # seconds: about what a night of all files takes
+_OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 _EVERY_COLUMN_BUT = ("run_id",)
 
 # Starting a process anew for each life would take most of the time; these are forked from one that has all loaded.
@@ -86,9 +88,8 @@ class _Crashes:
                     other.execute("BEGIN IMMEDIATE")
                 time.sleep(self.chance.uniform(0, 0.1))
         else:
-            self._ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-                      " AND pid <> pg_backend_pid()")  # fmt: skip
-        if self.chance.random() < 0.3:  # noqa: PLR2004
+            self._ask(f"SELECT pg_terminate_backend(pid) {_OTHERS}")
+        if self.chance.random() < 0.3:
             life.kill()
 
     def _quota(self, life: BaseProcess) -> None:
@@ -99,8 +100,7 @@ class _Crashes:
             writers = [life.pid]
             size = max((path.stat().st_size for path in database.parent.glob("night.db*")), default=0)
         else:
-            writers = [row[0] for row in self._ask(
-                "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")]  # fmt: skip
+            writers = [row[0] for row in self._ask(f"SELECT pid {_OTHERS}")]
             size = self._ask("SELECT coalesce(pg_relation_size(to_regclass('predictions')), 0)")[0][0]
         for pid in writers:
             _limit_files(pid, size + more)
@@ -187,9 +187,9 @@ def _round(crashes: _Crashes, most: int) -> None:
         done += sum(crashes.what[name] for name in ("kill", "line", "quota")) - before
         if closed and crashes.dropped == FILES:
             break
-        if closed or crashes.chance.random() < 0.1:  # noqa: PLR2004 - exports also arrive while a night lies dead
-            if crashes.dropped < FILES:
-                crashes.drop_next()
+        # Exports also arrive while a night lies dead.
+        if crashes.dropped < FILES and (closed or crashes.chance.random() < 0.1):
+            crashes.drop_next()
     while crashes.dropped < FILES:
         crashes.drop_next()
 
@@ -205,3 +205,40 @@ def _compare(crashes: _Crashes, expected: tuple[list[Any], list[Any]], seed: int
     for row in ledger:
         assert row.read == row.scored + row.review + row.known + row.rejected + row.before_since
     assert not [child for child in psutil.Process().children() if "run_night" in " ".join(child.cmdline())]
+
+
+def test_a_killed_night_takes_its_workers_with_it_and_is_resumed(make: Callable[..., NightlySettings]) -> None:
+    """The command itself, with two processes beside it, as a clock starts it."""
+    crashes = _Crashes(make("command"), random.Random(1))
+    for _ in range(FILES):
+        crashes.drop_next()
+    crashes.night.score.write_text(
+        crashes.night.score.read_text(encoding="utf-8").replace("workers: 1", "workers: 2"), encoding="utf-8"
+    )
+    config = crashes.night.source.inbox.parent.parent / "nightly.yaml"
+    command = [sys.executable, "-m", "pipeline", "nightly", "--config", str(config)]
+    life = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    workers: list[psutil.Process] = []
+    while not _answered(crashes):
+        assert life.poll() is None, "it ended before it could be killed"
+        time.sleep(0.05)
+    workers = psutil.Process(life.pid).children(recursive=True)
+    life.kill()
+    life.wait()
+    assert len(workers) >= 2
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert alive == []
+    done = run_night(crashes.night)
+    assert (done.resumed, done.counts.read) == (1, FILES * ROWS_PER_FILE)
+
+
+def _answered(crashes: _Crashes) -> int:
+    database = Path(crashes.address.removeprefix("sqlite:///"))
+    if not database.exists():
+        return 0
+    with (
+        contextlib.closing(sqlite3.connect(database, timeout=5)) as reader,
+        contextlib.suppress(sqlite3.OperationalError),
+    ):
+        return int(reader.execute("SELECT count(*) FROM predictions").fetchone()[0])
+    return 0

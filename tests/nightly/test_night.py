@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from pipeline.errors import ConfigError, DiskFullError, FileError, ModelError, SourceError, StoreError
 from pipeline.nightly import NightlySettings, run_night
-from pipeline.nightly.ledger import Counts
+from pipeline.nightly.ledger import Counts, Ledger
 from pipeline.nightly.schema import positions, predictions, rejects, runs
 from pipeline.settings import ROOT
 
@@ -159,8 +159,6 @@ def test_a_configuration_of_another_kind_of_source_is_one_clear_error(make_night
 def test_an_answer_the_database_lost_does_not_let_the_run_close(
     night: NightlySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.nightly.ledger import Ledger
-
     drop(night.source.inbox, "a.csv", ROWS)
     real = Ledger.close
 
@@ -240,8 +238,6 @@ class _PowerCutError(Exception):
 
 
 def _cut_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.nightly.ledger import Ledger
-
     real, written = Ledger.write, []
 
     def write(ledger: Ledger, batch) -> None:  # noqa: ANN001

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,8 +53,9 @@ def test_a_run_that_does_not_balance_is_refused_by_the_database_itself(database:
 
 
 _OLD = """
-CREATE TABLE runs (id INTEGER PRIMARY KEY, started_at DATETIME NOT NULL, finished_at DATETIME, host VARCHAR(200) NOT NULL,
- model VARCHAR(100) NOT NULL, model_digest VARCHAR(64) NOT NULL, taxonomy_version VARCHAR(50) NOT NULL,
+CREATE TABLE runs (id INTEGER PRIMARY KEY, started_at DATETIME NOT NULL, finished_at DATETIME,
+ host VARCHAR(200) NOT NULL, model VARCHAR(100) NOT NULL, model_digest VARCHAR(64) NOT NULL,
+ taxonomy_version VARCHAR(50) NOT NULL,
  lexicon_sha256 VARCHAR(64) NOT NULL, read INTEGER NOT NULL, scored INTEGER NOT NULL, known INTEGER NOT NULL,
  rejected INTEGER NOT NULL, before_since INTEGER NOT NULL);
 CREATE TABLE predictions (ticket_id VARCHAR(200), content_sha256 VARCHAR(64), model_digest VARCHAR(64),
@@ -183,7 +185,7 @@ def _terminate_others(address: str) -> None:
         )
 
 
-def test_a_lost_connection_is_made_anew_with_its_lock_and_the_work_done_again(postgres) -> None:  # noqa: ANN001
+def test_a_lost_connection_is_made_anew_with_its_lock_and_the_work_done_again(postgres: Callable[[], str]) -> None:
     address = postgres()
     store = Store.exclusive(address, RETRY)
     attempts = []
@@ -202,7 +204,7 @@ def test_a_lost_connection_is_made_anew_with_its_lock_and_the_work_done_again(po
     store.close()
 
 
-def test_who_lost_the_lock_to_another_run_does_not_write(postgres) -> None:  # noqa: ANN001
+def test_who_lost_the_lock_to_another_run_does_not_write(postgres: Callable[[], str]) -> None:
     address = postgres()
     store = Store.exclusive(address, RETRY)
     _terminate_others(address)
@@ -215,8 +217,8 @@ def test_who_lost_the_lock_to_another_run_does_not_write(postgres) -> None:  # n
 
 
 def test_a_database_that_stays_away_is_a_clean_error_after_some_patience(
-    postgres,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: ANN001
+    postgres: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = sa.make_url(postgres())
     store = Store.exclusive(url.render_as_string(hide_password=False), RETRY)

@@ -16,13 +16,14 @@ from pipeline.tickets import Columns
 
 from .conftest import MakeNight, everything
 
+MakeTable = Callable[..., TableSettings]
 RETRY = RetrySettings(attempts=1, first=0.01, longest=0.01)
 DAY = datetime(2026, 10, 1, 8)
 TEXTS = ["两个月停电五次", "电压低空调带不动", "收费员态度恶劣骂人", "抢修迟迟不到", "电费突然翻倍"]
 
 
 @pytest.fixture
-def tickets(database: str) -> Callable[..., TableSettings]:
+def tickets(database: str) -> MakeTable:
     """A function that makes a table of tickets beside the night's own tables and says how to read it."""
 
     def make(time: sa.types.TypeEngine = sa.DateTime(), key: sa.types.TypeEngine = sa.String(20)) -> TableSettings:  # noqa: B008
@@ -62,7 +63,7 @@ def _ids(settings: TableSettings, size: int = 2) -> list[str]:
     ]
 
 
-def test_every_row_is_read_once_in_pages_whatever_its_time_and_id(tickets) -> None:  # noqa: ANN001
+def test_every_row_is_read_once_in_pages_whatever_its_time_and_id(tickets: MakeTable) -> None:
     settings = tickets()
     rows = [(DAY + timedelta(hours=number // 3), f"T{number}", TEXTS[0]) for number in range(7)]
     _add(settings.database, *rows, (None, "T8", TEXTS[1]), (None, "T7", TEXTS[1]), (DAY, None, TEXTS[2]))
@@ -78,13 +79,13 @@ def test_every_row_is_read_once_in_pages_whatever_its_time_and_id(tickets) -> No
         (sa.Text(), sa.Numeric(20), lambda number: (DAY + timedelta(seconds=number)).isoformat(sep=" ")),
     ],
 )
-def test_times_and_ids_of_any_usual_type_go_through_the_position_and_back(  # noqa: PLR0913
-    tickets,
+def test_times_and_ids_of_any_usual_type_go_through_the_position_and_back(
+    tickets: MakeTable,
     make_night: MakeNight,
-    kind,
-    key,
-    value,
-    tmp_path: Path,  # noqa: ANN001
+    kind: sa.types.TypeEngine,
+    key: sa.types.TypeEngine,
+    value: Callable[[int], Any],
+    tmp_path: Path,
 ) -> None:
     settings = tickets(kind, key)
     score = tmp_path / "score.yaml"
@@ -98,7 +99,7 @@ def test_times_and_ids_of_any_usual_type_go_through_the_position_and_back(  # no
     assert later.read == later.scored + later.known
 
 
-def test_the_next_night_begins_a_little_before_the_end_of_the_last(tickets, make_night: MakeNight) -> None:  # noqa: ANN001
+def test_the_next_night_begins_a_little_before_the_end_of_the_last(tickets: MakeTable, make_night: MakeNight) -> None:
     settings = tickets()
     night = make_night(database=settings.database, source=settings.model_dump())
     _add(settings.database, *[(DAY + timedelta(days=number), f"T{number}", TEXTS[number]) for number in range(4)])
@@ -117,7 +118,9 @@ def test_the_next_night_begins_a_little_before_the_end_of_the_last(tickets, make
     assert everything(settings.database, runs)[1].settings["since"] is None
 
 
-def test_since_reads_from_then_and_the_next_night_from_where_it_would_have(tickets, make_night: MakeNight) -> None:  # noqa: ANN001
+def test_since_reads_from_then_and_the_next_night_from_where_it_would_have(
+    tickets: MakeTable, make_night: MakeNight
+) -> None:
     settings = tickets()
     night = make_night(database=settings.database, source=settings.model_dump())
     _add(settings.database, (DAY, "T0", TEXTS[0]))
@@ -132,7 +135,9 @@ def test_since_reads_from_then_and_the_next_night_from_where_it_would_have(ticke
     assert (counts.read, counts.scored + counts.review, counts.known) == (3, 1, 2)
 
 
-def test_rejected_rows_are_kept_with_their_place_and_tried_again_when_mended(tickets, make_night: MakeNight) -> None:  # noqa: ANN001
+def test_rejected_rows_are_kept_with_their_place_and_tried_again_when_mended(
+    tickets: MakeTable, make_night: MakeNight
+) -> None:
     settings = tickets()
     night = make_night(database=settings.database, source=settings.model_dump())
     _add(settings.database, (DAY, "T0", TEXTS[0]), (DAY, "T1", ""), (DAY, None, TEXTS[1]), (DAY, "T2", None))
@@ -159,7 +164,7 @@ def test_rejected_rows_are_kept_with_their_place_and_tried_again_when_mended(tic
     assert sorted(row.status for row in everything(settings.database, rejects)) == ["open", "resolved", "resolved"]
 
 
-def test_a_query_is_read_like_a_table(tickets, make_night: MakeNight) -> None:  # noqa: ANN001
+def test_a_query_is_read_like_a_table(tickets: MakeTable, make_night: MakeNight) -> None:
     settings = tickets()
     _add(settings.database, (DAY, "T0", TEXTS[0]), (DAY, "X1", TEXTS[1]))
     query = "SELECT * FROM complaints WHERE 工单编号 LIKE 'T%'"
@@ -168,7 +173,7 @@ def test_a_query_is_read_like_a_table(tickets, make_night: MakeNight) -> None:  
     assert [row.part for row in everything(settings.database, positions)] == ["query"]
 
 
-def test_what_runs_are_called_holds_no_password(tickets, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
+def test_what_runs_are_called_holds_no_password(tickets: MakeTable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKETS_PASSWORD", "geheim")
     settings = tickets().model_copy(
         update={"database": "postgresql+psycopg://reader:${TICKETS_PASSWORD}@server/tickets"}
@@ -181,7 +186,9 @@ def test_what_runs_are_called_holds_no_password(tickets, monkeypatch: pytest.Mon
         expand(settings.database)
 
 
-def test_a_table_that_is_not_there_or_lacks_a_column_is_one_clear_error(tickets, make_night: MakeNight) -> None:  # noqa: ANN001
+def test_a_table_that_is_not_there_or_lacks_a_column_is_one_clear_error(
+    tickets: MakeTable, make_night: MakeNight
+) -> None:
     settings = tickets()
     _add(settings.database, (DAY, "T0", TEXTS[0]))
     for change, code in (

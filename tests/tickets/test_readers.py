@@ -188,6 +188,7 @@ HEADER = ("工单编号", "受理内容", "受理时间")
 BAD_CELLS = {
     "missing_id": [("", TEXT, ""), (" \u3000", TEXT, "2026-11-02"), ("", "", "昨晚")],
     "damaged_id": [("2.02611E+15", TEXT, ""), ("2.0e+017", TEXT, ""), ("2E15", TEXT, "")],
+    "long_id": [("客户称" * 70, TEXT, "2026-11-02")],
     "missing_text": [
         ("{id}", "", ""),
         ("{id}", " \n\u3000", ""),
@@ -298,6 +299,7 @@ def test_a_bad_date_names_its_column(write: Write, read: Read) -> None:
 EXAMPLES = {
     "missing_id": f"工单编号,受理内容\n,{SECRET}\n",
     "damaged_id": f"工单编号,受理内容\n2.02611E+15,{SECRET}\n",
+    "long_id": f"工单编号,受理内容\n{SECRET * 20},停电\n",
     "missing_text": f"工单编号,受理内容,户名\n1,,{SECRET}\n",
     "topic_only": f"工单编号,受理内容\n1,【{SECRET}】\n",
     "duplicate_id": f"工单编号,受理内容\n{SECRET},停电\n{SECRET},停电\n",
