@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.tickets.rejects import REASONS, Reject, explain, reject
 
-DETAILS = {"first": 3, "encoding": "UTF-8", "found": 5, "expected": 4, "column": "受理时间"}
+DETAILS = {"first": 3, "encoding": "UTF-8", "found": 5, "expected": 4, "column": "受理时间", "longest": 200}
 
 
 @pytest.mark.parametrize("code", REASONS)
