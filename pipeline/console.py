@@ -50,8 +50,9 @@ def show_error(error: GongdanError, further: str = "") -> None:
 def log_as_json() -> None:
     """Log one JSON object a line to standard error, from INFO on."""
     handler = logging.StreamHandler()
-    fields = ["asctime", "levelname", "name", "message"]
-    handler.setFormatter(JsonFormatter(fields, rename_fields={"asctime": "time", "levelname": "level"}))
+    handler.setFormatter(
+        JsonFormatter(["levelname", "name", "message"], rename_fields={"levelname": "level"}, timestamp="time")
+    )
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
@@ -134,6 +135,10 @@ def show_night(night: "Night", taxonomy: "Taxonomy") -> None:
         highlight=False,
         soft_wrap=True,
     )
+    for alarm in night.alarms:
+        console.print(f"[yellow]请留意 watch[/]: {alarm}", highlight=False)
+    for path in night.files:
+        console.print(f"-> {path}", highlight=False, soft_wrap=True)
     if not counts.scored + counts.review:
         console.print("没有新工单 nothing new: every ticket was answered before by this model.")
 

@@ -20,6 +20,7 @@ that whoever runs a command by the clock knows what to do without reading; 2 is 
 # How a night ends that was closed, but asks for somebody to look.
 EXIT_PARTIAL = 8  # some files could not be read at all
 EXIT_FALLBACK = 9  # the previous model was used
+EXIT_UNWRITTEN = 11  # the answers are in the database, but what should lie beside it could not be written
 
 
 class GongdanError(Exception):

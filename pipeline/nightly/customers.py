@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from pipeline.errors import ConfigError
+from pipeline.nightly.patience import full
 from pipeline.tickets import Ticket
 
 # Whose calls belong together: the customer's number says it best, a telephone where there is none.
@@ -26,7 +27,9 @@ class Pseudonyms:
                 _write_new(path)
             self._key = path.read_bytes()
         except OSError as error:
-            raise ConfigError("key_unusable", f"the key of the stand-ins {path} cannot be used: {error}") from error
+            raise full(error) or ConfigError(
+                "key_unusable", f"the key of the stand-ins {path} cannot be used: {error}"
+            ) from error
         if len(self._key) != _KEY_BYTES:
             raise ConfigError("key_unusable", f"{path} holds no key of {_KEY_BYTES} bytes; restore it, or remove it")
 
@@ -42,6 +45,9 @@ class Pseudonyms:
 def _write_new(path: Path) -> None:
     # Written aside first: half a key would be worse than none.
     made = path.with_name(f".{path.name}-{os.getpid()}")
-    made.touch(mode=0o600)
-    made.write_bytes(secrets.token_bytes(_KEY_BYTES))
-    made.rename(path)
+    try:
+        made.touch(mode=0o600)
+        made.write_bytes(secrets.token_bytes(_KEY_BYTES))
+        made.rename(path)
+    finally:
+        made.unlink(missing_ok=True)

@@ -17,14 +17,15 @@ from pipeline.classify.answer import ScoreSettings
 from pipeline.classify.engine import Scored, score_chunks
 from pipeline.errors import DiskFullError, FileError, GongdanError
 from pipeline.nightly.customers import Pseudonyms
+from pipeline.nightly.files import OutputSettings, leave_files
 from pipeline.nightly.ledger import NIGHT, REPLAY, Batch, Counts, Holdings, Key, Ledger, RunKey
-from pipeline.nightly.patience import RetrySettings
+from pipeline.nightly.patience import RetrySettings, full
 from pipeline.nightly.service import Choice, KeptSettings, choose, keep
-from pipeline.nightly.sinks import Format, write_answers
 from pipeline.nightly.sources import Folder, FolderSettings, Page, Part, Place, Position, Source, file_sha256
 from pipeline.nightly.store import Store
 from pipeline.nightly.table import Table, TableSettings
-from pipeline.settings import CORPUS, Settings, load_settings, resolve
+from pipeline.nightly.watch import WatchSettings
+from pipeline.settings import Settings, load_settings, resolve
 from pipeline.tickets import Columns, Reject, Ticket
 from pipeline.tickets.readers import Chunk
 
@@ -33,14 +34,6 @@ logger = logging.getLogger(__name__)
 # Told of each part, with what counts its rows; returns what is to be told how many of them were done.
 Begin = Callable[[str, Callable[[], int | None]], Callable[[int], None]]
 _PER_MB = 1 << 20
-
-
-class OutputSettings(Settings):
-    """What a night leaves beside the database, in a folder of its own."""
-
-    folder: Path
-    answers: tuple[Format, ...]  # the answers as files, too
-    report: bool  # a page and a workbook about the night
 
 
 class NightlySettings(Settings):
@@ -73,6 +66,7 @@ class Night:
     holdings: Holdings = field(default_factory=lambda: Holdings({}, {}, {}, {}))
     files: list[Path] = field(default_factory=list)  # what it left beside the database
     alarms: list[str] = field(default_factory=list)  # what the watch wants somebody to look at
+    unwritten: GongdanError | None = None  # why not all files are there; the answers are
 
 
 class _Waiting(NamedTuple):
@@ -101,6 +95,7 @@ def run_night(
     """
     columns = Columns.load(resolve(settings.columns))
     score = ScoreSettings.load(resolve(settings.score))
+    watching = load_settings(resolve(settings.watch), WatchSettings) if settings.watch else None
     source = open_source(settings, columns)
     choice = choose(resolve(settings.model), settings.kept_models, fallback=fallback)
     pseudonyms = Pseudonyms(resolve(settings.pseudonym_key))
@@ -114,32 +109,27 @@ def run_night(
         night = job.replay() if replay else job.run()
         night.counts = ledger.close([*problems, *map(_problem, night.failures)])
         night.holdings = ledger.holdings()
-        keep(choice, settings.kept_models)
-        if not replay:
-            _leave_files(settings, store, choice, night)
         figures = {name: getattr(night.counts, name) for name in Counts.__dataclass_fields__}
         logger.info("run closed", extra={"run": night.run_id, **figures})
+        try:
+            keep(choice, settings.kept_models)
+            if not replay:
+                _leave_files(settings, watching, choice, night)
+        except GongdanError as error:
+            night.unwritten = error
+        except OSError as error:
+            night.unwritten = full(error) or FileError(
+                "file_unwritable", f"无法写入 {error.filename}：{error.strerror}。"
+            )
         return night
 
 
-def _leave_files(settings: NightlySettings, store: Store, choice: Choice, night: Night) -> None:
-    """Write what the configuration asks for; the run is closed by now, and its answers are safe."""
-    folder = resolve(settings.outputs.folder) / f"run-{night.run_id:05d}"
-    taxonomy = choice.model.taxonomy
-    night.files += write_answers(store, night.run_id, taxonomy, folder, settings.outputs.answers)
-    if not settings.outputs.report:
-        return
-    # scikit-learn's clusters and the page's templates are loaded when the tickets are safe, and not before.
-    from pipeline.nightly.report import night_report, write_report  # noqa: PLC0415
-    from pipeline.nightly.watch import WatchSettings, watch  # noqa: PLC0415
-
-    seen = None
-    if settings.watch is not None:
-        watching = load_settings(resolve(settings.watch), WatchSettings)
-        seen = store.run(lambda connection: watch(connection, night.run_id, choice.model, watching, CORPUS))
-        night.alarms += [signal.title for signal in seen.signals if signal.alarm]
-    report = store.run(lambda connection: night_report(connection, night.run_id, taxonomy))
-    night.files += write_report(report, folder, seen)
+def _leave_files(settings: NightlySettings, watching: WatchSettings | None, choice: Choice, night: Night) -> None:
+    # Read beside the run's own connection: what takes its time should keep nobody else from writing.
+    with closing(Store.reading(settings.database, settings.retry)) as store:
+        left = leave_files(store, settings.outputs, watching, choice.model, night.run_id)
+    night.files += left.paths
+    night.alarms += left.alarms
 
 
 def open_source(settings: NightlySettings, columns: Columns) -> Source:

@@ -1,5 +1,6 @@
-"""Patience with databases: what may go away by itself is waited for, a little longer each time."""
+"""Errors of databases and disks: what may go away by itself is waited for, a little longer each time."""
 
+import errno
 import logging
 import sqlite3
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 import tenacity
 from pydantic import Field
 
+from pipeline.errors import DiskFullError
 from pipeline.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,15 @@ def is_lost(error: BaseException) -> bool:
     if state is None:
         return error.connection_invalidated or isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
     return bool(state.startswith(_LOST_STATES))
+
+
+def full(error: OSError) -> DiskFullError | None:
+    """Return the error that a full disk or an exhausted quota is, None for any other."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        return None
+    return DiskFullError(
+        "disk_full", f"there is no room left for {error.filename or 'a file'}; make room and run again"
+    )
 
 
 def _tell(state: tenacity.RetryCallState) -> None:

@@ -59,7 +59,8 @@ def keep(choice: Choice, kept: KeptSettings) -> None:
     target = home / choice.model.name
     home.mkdir(parents=True, exist_ok=True)
     if not target.exists():
-        made = home / f".{target.name}-{os.getpid()}"
+        made = home / f".{target.name}"
+        shutil.rmtree(made, ignore_errors=True)  # what a killed night left
         shutil.copytree(choice.folder, made)
         made.rename(target)
     os.utime(target)

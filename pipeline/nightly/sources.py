@@ -97,9 +97,8 @@ class Folder:
         return str(self.inbox)
 
     def parts(self) -> Sequence[Part]:
-        """List the exports by name."""
-        paths = sorted(path for path in self.inbox.iterdir() if path.suffix.lower() in OPENERS)
-        return [Part(path.name, file_sha256(path)) for path in paths]
+        """List the exports by name; one that cannot be opened has no sha256."""
+        return [Part(path.name, _sha256_if_readable(path)) for path in sorted(self.inbox.iterdir()) if _is_export(path)]
 
     def first(self, part: Part, last: Position | None, since: datetime | None) -> Position:
         """Begin every file at its head: what is known is passed over by its key."""
@@ -108,6 +107,8 @@ class Folder:
 
     def read(self, part: Part, position: Position, size: int) -> Iterator[Page]:
         """Yield what comes after the first `position.rows` rows."""
+        if not part.sha256:
+            raise FileError("file_unreadable", f"{part.name} 无法打开，请检查文件权限后重试。")
         entries = read_tickets(self.inbox / part.name, self.columns)
         for _ in range(position.rows):
             next(entries, None)
@@ -132,6 +133,18 @@ class Folder:
     def count(self, part: Part) -> int | None:
         """Count lines, or ask the file."""
         return count_hint(self.inbox / part.name)
+
+
+def _is_export(path: Path) -> bool:
+    """Tell an export from folders, hidden files, and the ~$ files of a spreadsheet that somebody has open."""
+    return path.suffix.lower() in OPENERS and not path.name.startswith((".", "~$")) and not path.is_dir()
+
+
+def _sha256_if_readable(path: Path) -> str:
+    try:
+        return file_sha256(path)
+    except OSError:
+        return ""
 
 
 def file_sha256(path: Path) -> str:

@@ -14,9 +14,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from pipeline.errors import BusyError, DiskFullError, StoreError
+from pipeline.nightly.address import line_options, url_of
 from pipeline.nightly.lock import FileLock, lock_server
-from pipeline.nightly.patience import RetrySettings, is_lost, patiently, reason_of
-from pipeline.settings import ROOT
+from pipeline.nightly.patience import RetrySettings, full, is_lost, patiently, reason_of
 
 Result = TypeVar("Result")
 
@@ -53,7 +53,8 @@ class Store:
                 store._file_lock = FileLock(store.path)
             store.run(upgrade)
         except OSError as error:
-            raise StoreError("store_unusable", f"the database cannot be opened: {error}") from error
+            store.close()
+            raise full(error) or StoreError("store_unusable", f"the database cannot be opened: {error}") from error
         except BaseException:
             store.close()
             raise
@@ -157,26 +158,20 @@ def _config(connection: sa.Connection) -> Config:
 
 
 def _url(address: str) -> sa.URL:
-    """Return the address, a file's made absolute, PostgreSQL's with the driver that is installed."""
     try:
-        url = sa.make_url(address)
+        url = url_of(address)
     except sa.exc.ArgumentError:
-        raise StoreError("store_address", f"{address!r} is no database address; see configs/nightly.yaml") from None
-    backend = url.get_backend_name()
-    if backend not in BACKENDS:
-        raise StoreError("store_kind", f"{backend} is not supported; use {' or '.join(BACKENDS)}")
-    if backend == "sqlite":
-        if not url.database or url.database == ":memory:":
-            raise StoreError("store_address", "a database in memory would forget the night; name a file")
-        return url.set(database=str(ROOT / url.database))  # an absolute path stays as it is
-    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+        raise StoreError("store_address", "`database` is no database address; see configs/nightly.yaml") from None
+    if url.get_backend_name() not in BACKENDS:
+        raise StoreError("store_kind", f"{url.get_backend_name()} is not supported; use {' or '.join(BACKENDS)}")
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise StoreError("store_address", "a database in memory would forget the night; name a file")
+    return url
 
 
 def _engine(url: sa.URL, begin: str) -> sa.Engine:
     if url.get_backend_name() == "postgresql":
-        # A server that vanished without a word is noticed after half a minute instead of hours.
-        alive = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4, "connect_timeout": 10}
-        return sa.create_engine(url, poolclass=sa.NullPool, connect_args=alive)
+        return sa.create_engine(url, poolclass=sa.NullPool, connect_args=dict(line_options(url)))
     engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": _BUSY_SECONDS})
 
     # sqlite3 would begin transactions by itself, too late and not for changes of the schema.

@@ -1,8 +1,6 @@
 """New tickets from a table or a query, read page by page in the order of time and id."""
 
 import hashlib
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -12,17 +10,17 @@ from uuid import UUID
 import sqlalchemy as sa
 from pydantic import Field, model_validator
 
-from pipeline.errors import ConfigError, SourceError
+from pipeline.errors import SourceError
+from pipeline.nightly.address import line_options, url_of
 from pipeline.nightly.patience import RetrySettings, is_lost, patiently, reason_of
 from pipeline.nightly.sources import Cursor, Page, Part, Place, Position
-from pipeline.settings import ROOT, Settings
+from pipeline.settings import Settings
 from pipeline.tickets import Columns, Reject, Ticket
 from pipeline.tickets.readers import Chunk, TicketMaker
 from pipeline.tickets.rows import Row
 
 # A table is read in three parts, so that a row without a time or an id is not lost: it is in no order of both.
 TIMED, UNTIMED, NAMELESS = "", " (no time)", " (no id)"
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 class TableSettings(Settings):
@@ -51,10 +49,8 @@ class Table:
         self.retry = retry
         self.columns = columns
         try:
-            url = sa.make_url(expand(settings.database))
-            if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
-                url = url.set(database=str(ROOT / url.database))
-            self._engine = sa.create_engine(url, poolclass=sa.NullPool)
+            url = url_of(settings.database)
+            self._engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args=dict(line_options(url)))
         except (sa.exc.SQLAlchemyError, ImportError) as error:
             raise SourceError("source_address", f"source.database cannot be used: {error}") from None
         self._name = f"{settings.table or 'query'} @ {url.render_as_string(hide_password=True)}"
@@ -204,17 +200,6 @@ class Table:
                 ) from None
             return earlier.isoformat(sep=time[10:11] or " ")
         return time - back
-
-
-def expand(address: str) -> str:
-    """Return an address with ${NAME} replaced from the environment, so that no password stands in a file."""
-
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in os.environ:
-            raise ConfigError("environment_missing", f"the environment variable {match[1]} is not set")
-        return os.environ[match[1]]
-
-    return _VARIABLE.sub(value, address)
 
 
 def _packed(time: Any) -> Cursor:  # noqa: ANN401

