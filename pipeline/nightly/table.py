@@ -109,11 +109,10 @@ class Table:
             yield from ((place, entry) for entry in mended or entries[:1] or [None])
 
     def _found_by(self, place: Place) -> sa.ColumnElement[bool]:
-        cursor = place.cursor or {}
-        if cursor.get("id") is not None:
-            return self._id == _unpack(cursor["id"])
-        time = _unpack(cursor.get("time"))
-        return self._time.is_(None) if time is None else self._time == time
+        key = "id" if (place.cursor or {}).get("id") is not None else "time"
+        column = self._id if key == "id" else self._time
+        # Of nothing it makes IS NULL.
+        return column.is_not_distinct_from(_unpack((place.cursor or {}).get(key)))
 
     def count(self, part: Part) -> int | None:
         """Return None: counting would read as much as reading does."""
