@@ -22,7 +22,8 @@ from pipeline.classify.score import Summary, score_file
 from pipeline.cli import app
 from pipeline.errors import ConfigError, FileError
 from pipeline.nightly import spark
-from pipeline.nightly.spark_session import find_java, open_session
+from pipeline.nightly.spark import score
+from pipeline.nightly.spark.session import find_java, open_session
 from pipeline.settings import CORPUS, ROOT
 
 _NARRATIVES = [
@@ -41,7 +42,7 @@ def session() -> Iterator[SparkSession]:
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spark, "_PIECE", 16)
+    monkeypatch.setattr(score, "_PIECE", 16)
 
 
 def _table() -> pa.Table:
@@ -98,7 +99,7 @@ def test_spark_answers_as_one_process_does_row_for_row(
     assert shared.tally.rejects == {
         "missing_id": 1, "missing_text": 1, "topic_only": 1, "damaged_id": 1, "bad_date": 1, "duplicate_id": 2,
     }  # fmt: skip
-    assert shared.tally.scored > 6 * spark._PIECE
+    assert shared.tally.scored > 6 * score._PIECE
     assert not list(tmp_path.glob(".*"))
 
 
@@ -146,9 +147,9 @@ def test_a_damaged_page_is_the_same_error_as_in_one_process_and_leaves_nothing(
     content[len(content) // 4 : len(content) // 2] = bytes(len(content) // 2 - len(content) // 4)
     export.write_bytes(content)
     errors = []
-    for score in (score_file, spark.score_parquet):
+    for way in (score_file, spark.score_parquet):
         with pytest.raises(FileError) as caught:
-            score(export, tmp_path / "out.csv", tree_model, settings)
+            way(export, tmp_path / "out.csv", tree_model, settings)
         errors.append(str(caught.value))
     assert errors[0] == errors[1]
     assert [path.name for path in tmp_path.iterdir()] == ["in.parquet"]

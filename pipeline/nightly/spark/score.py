@@ -18,8 +18,8 @@ from pipeline.classify.answer import ScoreSettings
 from pipeline.classify.model import Model
 from pipeline.classify.outputs import COLUMNS, Output
 from pipeline.classify.score import Summary, Tally
-from pipeline.nightly.spark_session import no_word_of_pandas, open_session, ship
-from pipeline.nightly.spark_worker import ANSWERED, Batches, Job, score_pieces, score_rows
+from pipeline.nightly.spark.session import no_word_of_pandas, open_session, ship
+from pipeline.nightly.spark.worker import ANSWERED, Batches, Job, score_pieces, score_rows
 from pipeline.tickets import Columns, Reject, read_tickets
 from pipeline.tickets.pieces import Piece, cut
 from pipeline.tickets.rejects import REASONS
