@@ -112,18 +112,18 @@ def of_run(run_id: int) -> sa.ColumnElement[bool]:
 
 
 def before(run_id: int, first: date, after: date, digest: str | None = None) -> sa.ColumnElement[bool]:
-    """Return the condition for tickets of other runs accepted from `first` until `after`, by one model or by any."""
+    """Return the condition for tickets of earlier runs accepted from `first` until `after`, by one model or by any."""
     accepted = predictions.c.accepted_at
     condition = sa.and_(
         accepted >= datetime.combine(first, time.min),
         accepted < datetime.combine(after, time.min),
-        predictions.c.run_id != run_id,
+        predictions.c.run_id < run_id,  # so that the same run is seen the same way when later ones are there
     )
     return condition if digest is None else sa.and_(condition, predictions.c.model_digest == digest)
 
 
 def on_day(run_id: int, day: date) -> sa.ColumnElement[bool]:
-    """Return the condition for tickets of other runs accepted on a day."""
+    """Return the condition for tickets of earlier runs accepted on a day."""
     return before(run_id, day, day + timedelta(days=1))
 
 
