@@ -12,7 +12,6 @@ from typer.testing import CliRunner, Result
 from pipeline.cli import app
 from pipeline.settings import ROOT
 
-
 _NIGHTLY = (sys.executable, "-m", "pipeline", "nightly", "--config")
 
 
