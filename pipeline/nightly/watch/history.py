@@ -100,9 +100,9 @@ def totals_by_day(connection: sa.Connection, where: sa.ColumnElement[bool]) -> d
 
 
 def period_of(days: Mapping[date | None, Totals], main_day: float) -> Period:
-    """Return the days that hold at least `main_day` of the dated tickets: one late ticket does not date a run."""
+    """Return the days with at least `main_day` of the fullest day's tickets: one late ticket does not date a run."""
     dated = {day: totals.rows for day, totals in days.items() if day is not None}
-    least = main_day * sum(dated.values())
+    least = main_day * max(dated.values(), default=0)
     return Period(tuple(sorted(day for day, rows in dated.items() if rows >= least)))
 
 
