@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from mlflow.models import infer_signature
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from pipeline.classify.model import Model
 from pipeline.settings import CONFIGS, ROOT, resolve
@@ -101,10 +103,10 @@ def log_model(folder: Path, tree: Path, model: Model) -> str:
 
 def _requirements() -> Iterator[str]:
     """Yield what serving needs, pinned to what is installed here: gongdan's own core and MLflow, no torch."""
-    for requirement in requires("gongdan") or ():
-        if "extra ==" not in requirement:
-            name = requirement.split(">=")[0].strip()
-            yield f"{name}=={version(name)}"
+    for requirement in map(Requirement, requires("gongdan") or ()):
+        if requirement.marker is None:  # what an extra brings has one
+            requirement.specifier = SpecifierSet(f"=={version(requirement.name)}")
+            yield str(requirement)
     for name in _SERVED_WITH:
         yield f"{name}=={version(name)}"
 
