@@ -1,4 +1,4 @@
-"""Making the BERT: fine-tuned, exported with int8 weights, mixed with the linear model, calibrated, written down."""
+"""Making the BERT: fine-tuned, exported with smaller weights, mixed with the linear model, calibrated, written down."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon, Segmenter
 from pipeline.train.card import Story
 from pipeline.train.evaluate import Evaluation
-from pipeline.train.export import compare, export, parity
+from pipeline.train.export import Weights, compare, export, parity
 from pipeline.train.finish import Judged, Made, Scored, Trained, TrainSettings, columns, finish, require_rows
 from pipeline.train.fit import FitSettings, Lessons, OnEpoch, Watch, fit, no_epoch, unwatched
 from pipeline.train.linear import Learner, LinearSettings
@@ -43,6 +43,7 @@ class BertSettings(TrainSettings, FitSettings):
     window: int = Field(ge=16)
     overlap: int = Field(ge=0)
     checkpoints: Path
+    weights: Weights
 
     def linear(self) -> LinearSettings | None:
         """Read the settings of the linear model beside it; raises ConfigError."""
@@ -75,8 +76,8 @@ def train_bert(
         shutil.rmtree(checkpoints, ignore_errors=True)
     fit(reader, windows, settings, settings.seed, taxonomy, held.lessons, checkpoints, watch, on_epoch)
 
-    watch("exporting with int8 weights")
-    files, classifier = export(reader, windows)
+    watch(f"exporting with {settings.weights} weights")
+    files, classifier = export(reader, windows, settings.weights)
     files |= {bert.TOKENIZER: windows.tokenizer.to_str().encode(), bert.WINDOWS: _json(windows.settings.model_dump())}
     texts = [row.text for row in held.kept]
     exact, served = scores_of(reader, windows, texts), classifier.scores(texts)
@@ -91,7 +92,7 @@ def train_bert(
     calibration, hard_calibration, test, hard_test = held.scored(served)
     judged = Judged.fit(_together(calibration, hard_calibration), taxonomy, settings.thresholds)
     before = held.scored(exact)
-    # Narratives written to stand near a border are no measure of how often int8 crosses one: they are told apart.
+    # Narratives written to stand near a border are no measure of how often an export crosses one: they are told apart.
     figures = parity(_together(before[0], before[2]), _together(calibration, test), judged, taxonomy)
     if hard_test.rows:
         moved = compare(_together(before[1], before[3]), _together(hard_calibration, hard_test), judged, taxonomy)
@@ -243,7 +244,7 @@ def _together(one: Scored, other: Scored) -> Scored:
 
 
 def _of_hard(evaluation: Evaluation, moved: Mapping[str, float]) -> dict[str, float]:
-    """Return what a run says of hard narratives: those of the test split, and how far int8 moved all that were kept."""
+    """Return what a run says of hard narratives: those of the test split, and how far the export moved all."""
     return {
         "hard_rows": evaluation.n,
         "hard_type_accuracy": evaluation.type_accuracy,
@@ -256,7 +257,8 @@ def _of_hard(evaluation: Evaluation, moved: Mapping[str, float]) -> dict[str, fl
 
 def _key(settings: BertSettings, lessons: Lessons, taxonomy: Taxonomy) -> str:
     """Return what checkpoints of one training are called: other rows, another order or setting is anew."""
-    told = settings.model_dump(mode="json", exclude={"output", "checkpoints", "thresholds", "mixed_with", "blend"})
+    later = {"output", "checkpoints", "thresholds", "mixed_with", "blend", "weights"}  # no part of the epochs
+    told = settings.model_dump(mode="json", exclude=later)
     rows = [[(row.id, row.type, row.cause, row.text) for row in part] for part in (lessons.taught, lessons.hard)]
     return hashlib.sha256(json.dumps([told, taxonomy.sha256, rows], sort_keys=True).encode()).hexdigest()[:12]
 

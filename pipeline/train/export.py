@@ -1,10 +1,11 @@
-"""From the trained network to what is in service: an OpenVINO graph whose weights are int8, checked against fp32."""
+"""From the trained network to what is in service: an OpenVINO graph with smaller weights, checked against fp32."""
 
 import logging
 import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import nncf
 import numpy as np
@@ -21,8 +22,10 @@ from pipeline.taxonomy import Taxonomy
 from pipeline.train.finish import Judged, Scored
 from pipeline.train.reader import Reader
 
-# Between int8 and fp32. Routes differ more often than labels: a threshold lies where many tickets are.
+# Between what is exported and fp32. Routes differ more often than labels: a threshold lies where many tickets are.
 LEAST_AGREEMENT = {"cause": 0.995, "type": 0.995, "route": 0.99}
+
+Weights = Literal["int8", "fp16"]
 
 
 class _Graph(nn.Module):
@@ -35,10 +38,10 @@ class _Graph(nn.Module):
         return self.reader.head(vectors), weights, vectors  # as OUTPUTS of pipeline.classify.bert says
 
 
-def export(reader: Reader, windows: Windows) -> tuple[dict[str, bytes], BertClassifier]:
+def export(reader: Reader, windows: Windows, weights: Weights) -> tuple[dict[str, bytes], BertClassifier]:
     """Return the files of the graph, and the classifier that runs them.
 
-    Weights are int8, a scale and a zero per row; what flows between layers is not quantised, so a ticket's answer
+    int8 weights have a scale and a zero per row. What flows between layers is not quantised, so a ticket's answer
     does not depend on the tickets beside it.
     """
     # With a filler in it: transformers takes another way, without any mask, where none is needed. And two tensors:
@@ -53,52 +56,53 @@ def export(reader: Reader, windows: Windows) -> tuple[dict[str, bytes], BertClas
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # between the libraries: PyTorch's own code raises it
         graph = openvino.convert_model(program)
-    nncf.set_log_level(logging.ERROR)
-    small = nncf.compress_weights(graph, mode=nncf.CompressWeightsMode.INT8_ASYM)
+    if weights == "int8":
+        nncf.set_log_level(logging.ERROR)
+        graph = nncf.compress_weights(graph, mode=nncf.CompressWeightsMode.INT8_ASYM)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / GRAPH
-        openvino.save_model(small, path)
+        openvino.save_model(graph, path)  # what is not int8 yet becomes fp16
         files = {name: (Path(folder) / name).read_bytes() for name in (GRAPH, WEIGHTS)}
         return files, BertClassifier(path, windows)
 
 
 def parity(exact: Scored, served: Scored, judged: Judged, taxonomy: Taxonomy) -> Mapping[str, float]:
-    """Return what `compare` says of fp32 and int8.
+    """Return what `compare` says of fp32 and what was exported.
 
     Raises ModelError if more than one row and more than 0.5 % of the rows get another cause or type, or 1 % another
     route.
     """
     found, rows = compare(exact, served, judged, taxonomy), len(exact.rows)
     failed = [
-        f"{what}s agree in {found[f'int8_{what}_agreement']:.2%} of {rows} rows ({least:.1%} are asked)"
+        f"{what}s agree in {found[f'export_{what}_agreement']:.2%} of {rows} rows ({least:.1%} are asked)"
         for what, least in LEAST_AGREEMENT.items()
-        if round((1 - found[f"int8_{what}_agreement"]) * rows) > max(1, (1 - least) * rows)
+        if round((1 - found[f"export_{what}_agreement"]) * rows) > max(1, (1 - least) * rows)
     ]
     if failed:
         raise ModelError(
             "export_parity",
-            f"the int8 model says something else than the trained one: {'; '.join(failed)}. The training is kept; "
-            "start it again with other versions of openvino and nncf, or on another processor, to export anew",
+            f"the exported model says something else than the trained one: {'; '.join(failed)}. The training is kept; "
+            "with `weights: fp16` in its configuration it is exported anew, without training, in a larger folder",
         )
     return found
 
 
 def compare(exact: Scored, served: Scored, judged: Judged, taxonomy: Taxonomy) -> Mapping[str, float]:
-    """Compare what fp32 and int8 say of the same rows: labels, probabilities, routes, macro-F1."""
+    """Compare what fp32 and what was exported say of the same rows: labels, probabilities, routes, macro-F1."""
     chances = [judged.calibration.apply(part.scores, taxonomy.membership) for part in (exact, served)]
     answers = [_answers(part, judged, taxonomy) for part in chances]
     figures = [judged.measure(part, taxonomy) for part in (exact, served)]
     agreements = {
-        f"int8_{what}_agreement": float(
+        f"export_{what}_agreement": float(
             np.mean([getattr(one, what) == getattr(other, what) for one, other in zip(*answers, strict=True)])
         )
         for what in LEAST_AGREEMENT
     }
     return {
         **agreements,
-        "int8_largest_gap": float(abs(taxonomy.type_probabilities(chances[0] - chances[1])).max()),
-        "int8_type_macro_f1_loss": figures[0].type_macro_f1 - figures[1].type_macro_f1,
-        "int8_cause_macro_f1_loss": figures[0].cause_macro_f1 - figures[1].cause_macro_f1,
+        "export_largest_gap": float(abs(taxonomy.type_probabilities(chances[0] - chances[1])).max()),
+        "export_type_macro_f1_loss": figures[0].type_macro_f1 - figures[1].type_macro_f1,
+        "export_cause_macro_f1_loss": figures[0].cause_macro_f1 - figures[1].cause_macro_f1,
     }
 
 

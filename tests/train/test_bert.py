@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
 
 from pipeline.classify.answer import Level, Thresholds
-from pipeline.classify.bert import BertClassifier
+from pipeline.classify.bert import WEIGHTS, BertClassifier
 from pipeline.classify.calibrate import Calibration, probabilities
 from pipeline.classify.mixture import MixtureClassifier
 from pipeline.classify.model import Model
@@ -26,7 +26,7 @@ from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon, Segmenter
 from pipeline.train import load_train_settings
 from pipeline.train.bert import BertSettings, load_reader, train_bert
-from pipeline.train.export import parity
+from pipeline.train.export import Weights, export, parity
 from pipeline.train.finish import Judged, Scored, columns
 from pipeline.train.fit import Lessons, fit
 from pipeline.train.reader import Reader, fit_head, load_encoder, scores_of
@@ -99,7 +99,7 @@ def test_it_learns_a_small_corpus_and_serves_it_without_torch(
     right = [taxonomy.cause_ids[best] == row.cause for best, row in zip(chances.argmax(axis=1), rows, strict=True)]
     assert np.mean(right) > 0.9
     assert model.name.startswith("bert-")
-    assert model.manifest.metrics["int8_largest_gap"] < 0.05
+    assert model.manifest.metrics["export_largest_gap"] < 0.05
 
 
 def test_what_is_written_depends_on_no_path_and_leaves_no_checkpoint(small_bert: Path, bert_config: Path) -> None:
@@ -363,14 +363,31 @@ def _parity(exact: np.ndarray, served: np.ndarray, small_tree: Path, small_corpu
     return parity(Scored(rows, exact), Scored(rows, served), judged, taxonomy)
 
 
+def test_fp16_weights_lie_nearer_to_the_trained_ones_and_take_more_room(
+    settings_of: Callable[..., BertSettings], small_tree: Path, small_corpus: Path
+) -> None:
+    taxonomy = Taxonomy.load(small_tree)
+    texts = [row.text for row in load_labelled(small_corpus, taxonomy)]
+    reader, windows = load_reader(settings_of(), taxonomy)
+    exact = scores_of(reader.eval(), windows, texts)
+
+    def exported(weights: Weights) -> tuple[float, int]:
+        files, classifier = export(reader, windows, weights)
+        return float(abs(classifier.scores(texts) - exact).max()), len(files[WEIGHTS])
+
+    small, large = exported("int8"), exported("fp16")
+    assert large[0] < small[0] / 2
+    assert large[1] > small[1]
+
+
 def test_an_export_that_says_something_else_is_refused(small_tree: Path, small_corpus: Path) -> None:
     exact = np.eye(4)[[0, 1, 2, 3] * 10] * 5
-    assert _parity(exact, exact + 0.01, small_tree, small_corpus)["int8_cause_agreement"] == 1
+    assert _parity(exact, exact + 0.01, small_tree, small_corpus)["export_cause_agreement"] == 1
     altered = exact.copy()
     altered[0] = altered[0][::-1]
     found = _parity(exact, altered, small_tree, small_corpus)
-    assert found["int8_cause_agreement"] < 1  # one row may be a tie
-    assert found["int8_route_agreement"] == 1
+    assert found["export_cause_agreement"] < 1  # one row may be a tie
+    assert found["export_route_agreement"] == 1
     altered[1] = altered[1][::-1]
     with pytest.raises(ModelError, match="says something else"):
         _parity(exact, altered, small_tree, small_corpus)
@@ -380,7 +397,7 @@ def test_an_export_that_sends_other_tickets_to_review_is_refused(small_tree: Pat
     exact = np.eye(4)[[0, 1, 2, 3] * 100] * 5
     doubtful = exact.copy()
     doubtful[:3] /= 50  # the same labels, but no longer sure
-    assert _parity(exact, doubtful, small_tree, small_corpus)["int8_route_agreement"] == 1 - 3 / 400
+    assert _parity(exact, doubtful, small_tree, small_corpus)["export_route_agreement"] == 1 - 3 / 400
     doubtful[:5] = exact[:5] / 50
     with pytest.raises(ModelError, match=r"routes agree in 98\.75%"):
         _parity(exact, doubtful, small_tree, small_corpus)
