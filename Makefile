@@ -83,7 +83,7 @@ $(VENV)/.spark: $(VENV)/.core
 
 $(VENV)/.dev: $(VENV)/.train
 	@echo "Installing what the tests need ..."
-	@$(INSTALL) --editable '.[train,spark,dev]'
+	@$(INSTALL) --editable '.[train,review,spark,dev]'
 	@touch $@
 
 # They come from Debian, and only root may install them.

@@ -28,7 +28,7 @@ from measure import Measured, gongdan, narratives, write_export
 from tables import ROOT, machine, write_table
 
 from pipeline.classify.model import Model
-from pipeline.nightly.schema import predictions, runs
+from pipeline.store.schema import predictions, runs
 from pipeline.text import read_narrative
 
 LINEAR, SHIPPED = ROOT / "var" / "models" / "linear", ROOT / "models" / "default"

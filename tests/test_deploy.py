@@ -32,9 +32,9 @@ from pipeline.errors import (
     StoreError,
 )
 from pipeline.nightly import NightlySettings, lock
-from pipeline.nightly.patience import RetrySettings
-from pipeline.nightly.store import Store
 from pipeline.settings import CONFIGS, CORPUS, DEFAULT_MODEL, LEXICON, ROOT
+from pipeline.store.database import Store
+from pipeline.store.patience import RetrySettings
 
 DEPLOY = ROOT / "deploy"
 DOC = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

@@ -15,8 +15,8 @@ import yaml
 
 from pipeline.errors import EXIT_PARTIAL, StoreError
 from pipeline.nightly import NightlySettings, run_night
-from pipeline.nightly.store import Store
 from pipeline.settings import CONFIGS, ROOT, load_settings
+from pipeline.store.database import Store
 
 PHONES = ("13987654321", "18812349876", "07315556677", "15900001111", "17712345678")
 ID_NUMBERS = ("11010519491231002X", "440308199901010012", "430102198505052331")

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from pipeline.errors import ConfigError
-from pipeline.nightly.patience import full
+from pipeline.store.patience import full
 from pipeline.tickets import Ticket
 
 # Whose calls belong together: the customer's number says it best, a telephone where there is none.

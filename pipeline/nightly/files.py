@@ -6,9 +6,9 @@ from pathlib import Path
 from pipeline.classify.model import Model
 from pipeline.nightly.report import night_report, write_report
 from pipeline.nightly.sinks import Format, write_answers
-from pipeline.nightly.store import Store
 from pipeline.nightly.watch import WatchSettings, watch
 from pipeline.settings import CORPUS, Settings, resolve
+from pipeline.store.database import Store
 
 
 class OutputSettings(Settings):

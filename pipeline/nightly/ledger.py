@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.errors import StoreError
-from pipeline.nightly.schema import (
+from pipeline.nightly.sources import Part, Place, Position
+from pipeline.store.database import Store
+from pipeline.store.schema import (
     ABANDONED,
     CLOSED,
     COUNTS,
@@ -22,8 +24,6 @@ from pipeline.nightly.schema import (
     rejects,
     runs,
 )
-from pipeline.nightly.sources import Part, Place, Position
-from pipeline.nightly.store import Store
 from pipeline.tickets import Reject
 
 Key = tuple[str, str]  # ticket id, sha256 of its text

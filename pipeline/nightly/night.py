@@ -19,13 +19,13 @@ from pipeline.errors import DiskFullError, FileError, GongdanError
 from pipeline.nightly.customers import Pseudonyms
 from pipeline.nightly.files import OutputSettings, leave_files
 from pipeline.nightly.ledger import NIGHT, REPLAY, Batch, Counts, Holdings, Key, Ledger, RunKey
-from pipeline.nightly.patience import RetrySettings, full
 from pipeline.nightly.service import Choice, KeptSettings, choose, keep
 from pipeline.nightly.sources import Folder, FolderSettings, Page, Part, Place, Position, Source, file_sha256
-from pipeline.nightly.store import Store
 from pipeline.nightly.table import Table, TableSettings
 from pipeline.nightly.watch import WatchSettings
 from pipeline.settings import Settings, load_settings, resolve
+from pipeline.store.database import Store
+from pipeline.store.patience import RetrySettings, full
 from pipeline.tickets import Columns, Reject, Ticket
 from pipeline.tickets.readers import Chunk
 

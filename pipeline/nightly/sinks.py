@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from pipeline.classify.answer import Answer
 from pipeline.classify.outputs import Output, result_row
-from pipeline.nightly.schema import predictions, rejects, runs
-from pipeline.nightly.store import Store
+from pipeline.store.database import Store
+from pipeline.store.schema import predictions, rejects, runs
 from pipeline.taxonomy import Taxonomy
 from pipeline.tickets import Reject
 

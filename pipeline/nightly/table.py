@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from pydantic import Field, model_validator
 
 from pipeline.errors import SourceError
-from pipeline.nightly.address import line_options, url_of
-from pipeline.nightly.patience import RetrySettings, is_lost, patiently, reason_of
 from pipeline.nightly.sources import Cursor, Page, Part, Place, Position
 from pipeline.settings import Settings
+from pipeline.store.address import line_options, url_of
+from pipeline.store.patience import RetrySettings, is_lost, patiently, reason_of
 from pipeline.tickets import Columns, Reject, Ticket
 from pipeline.tickets.readers import Chunk, TicketMaker
 from pipeline.tickets.rows import Row

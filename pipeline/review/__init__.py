@@ -1,1 +1,1 @@
-"""The review desk, where quality staff will decide about tickets the model was unsure of: still empty."""
+"""The review desk: quality staff decide about the tickets where it pays, and the figures stay honest."""

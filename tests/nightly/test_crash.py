@@ -22,10 +22,10 @@ import psutil
 import pytest
 
 from pipeline.nightly import NightlySettings, run_night
-from pipeline.nightly.schema import predictions, rejects, runs
 from pipeline.settings import ROOT
+from pipeline.store.schema import predictions, rejects, runs
 
-from .conftest import MakeNight, ask, drop, everything
+from ..conftest import MakeNight, ask, drop, everything
 
 CRASHES = int(os.environ.get("GONGDAN_CRASHES", "8"))
 FILES, ROWS_PER_FILE = 8, 120

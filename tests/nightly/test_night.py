@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from pipeline.errors import ConfigError, DiskFullError, FileError, ModelError, SourceError, StoreError
 from pipeline.nightly import NightlySettings, run_night
 from pipeline.nightly.ledger import Counts, Ledger
-from pipeline.nightly.schema import positions, predictions, rejects, runs
 from pipeline.settings import ROOT
+from pipeline.store.schema import positions, predictions, rejects, runs
 
-from .conftest import ROWS, MakeNight, drop, everything
+from ..conftest import ROWS, MakeNight, drop, everything
 
 
 def test_a_second_run_adds_nothing_and_says_that_all_is_known(make_night: MakeNight, database: str) -> None:

@@ -9,7 +9,7 @@ from pipeline.classify.score import score_file
 from pipeline.errors import ConfigError
 from pipeline.nightly import run_night
 
-from .conftest import ROWS, MakeNight, drop
+from ..conftest import ROWS, MakeNight, drop
 
 
 def test_the_answers_of_a_night_are_those_of_score_in_every_format(

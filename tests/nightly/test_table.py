@@ -8,13 +8,13 @@ import sqlalchemy as sa
 
 from pipeline.errors import SourceError
 from pipeline.nightly import run_night
-from pipeline.nightly.patience import RetrySettings
-from pipeline.nightly.schema import positions, predictions, rejects, runs
 from pipeline.nightly.sources import Position
 from pipeline.nightly.table import Table, TableSettings
+from pipeline.store.patience import RetrySettings
+from pipeline.store.schema import positions, predictions, rejects, runs
 from pipeline.tickets import Columns
 
-from .conftest import MakeNight, everything
+from ..conftest import MakeNight, everything
 
 MakeTable = Callable[..., TableSettings]
 RETRY = RetrySettings(attempts=1, first=0.01, longest=0.01)

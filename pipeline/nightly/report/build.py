@@ -20,7 +20,7 @@ from pipeline.nightly.report.entries import (
 )
 from pipeline.nightly.report.figures import Report
 from pipeline.nightly.report.tally import Tally
-from pipeline.nightly.schema import rejects
+from pipeline.store.schema import rejects
 from pipeline.taxonomy import Taxonomy
 
 NIGHT = "night"  # the purpose of a run, beside the replay of rejects

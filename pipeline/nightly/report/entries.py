@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipeline.errors import StoreError
-from pipeline.nightly.schema import CLOSED, predictions, runs
+from pipeline.store.schema import CLOSED, predictions, runs
 
 # Causes whose narrative is read too: the direction of a voltage is told by words only.
 NARRATED = ("voltage_abnormal",)

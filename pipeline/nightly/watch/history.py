@@ -8,8 +8,8 @@ from functools import reduce
 
 import sqlalchemy as sa
 
-from pipeline.nightly.schema import predictions
 from pipeline.nightly.watch.settings import WatchSettings
+from pipeline.store.schema import predictions
 
 _AREA = "transformer_area"
 _HASH_DIGITS = 8  # of the content's hash, for the choice of a sample

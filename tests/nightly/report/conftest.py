@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from pipeline.nightly.report.entries import Entry
-from pipeline.nightly.schema import metadata, predictions, rejects, runs
+from pipeline.store.schema import metadata, predictions, rejects, runs
 from pipeline.taxonomy import Taxonomy
 
 LOCAL = timedelta(hours=8)

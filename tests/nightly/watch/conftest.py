@@ -18,9 +18,9 @@ import yaml
 from pipeline.classify.linear import LinearClassifier
 from pipeline.classify.model import Model
 from pipeline.corpus.split import own_split
-from pipeline.nightly.schema import CLOSED, metadata, predictions, runs
 from pipeline.nightly.watch import Watch, WatchSettings, watch
 from pipeline.settings import CORPUS, DEFAULT_MODEL
+from pipeline.store.schema import CLOSED, metadata, predictions, runs
 from pipeline.taxonomy import OUT_OF_SCOPE, Taxonomy
 from pipeline.text import Lexicon, Segmenter, read_narrative
 

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from pipeline.nightly.schema import metadata
 from pipeline.nightly.watch import Event, WatchSettings
 from pipeline.nightly.watch.gather import events_of
 from pipeline.nightly.watch.history import (
@@ -22,6 +21,7 @@ from pipeline.nightly.watch.history import (
     totals_by_day,
     usable,
 )
+from pipeline.store.schema import metadata
 
 from .conftest import DIGEST, TONIGHT, Nights, Ticket
 

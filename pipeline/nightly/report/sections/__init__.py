@@ -6,7 +6,7 @@ from pipeline.nightly.report.figures import Report
 from pipeline.nightly.report.layout import Card, Document, Section, percent, share
 from pipeline.nightly.report.sections import handling, mix, places, repeats
 from pipeline.nightly.report.sections.watch import watch as watch_section
-from pipeline.nightly.schema import ABANDONED, RUNNING
+from pipeline.store.schema import ABANDONED, RUNNING
 from pipeline.taxonomy import OUT_OF_SCOPE
 
 if TYPE_CHECKING:

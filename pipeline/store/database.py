@@ -3,9 +3,10 @@
 import logging
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -14,9 +15,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from pipeline.errors import BusyError, DiskFullError, StoreError
-from pipeline.nightly.address import line_options, url_of
-from pipeline.nightly.lock import FileLock, lock_server
-from pipeline.nightly.patience import RetrySettings, full, is_lost, patiently, reason_of
+from pipeline.store.address import line_options, url_of
+from pipeline.store.lock import FileLock, lock_server
+from pipeline.store.patience import RetrySettings, full, is_lost, patiently, reason_of
 
 Result = TypeVar("Result")
 
@@ -26,6 +27,9 @@ _BEFORE_MIGRATIONS = "0001"  # the schema of databases that were made before the
 logging.getLogger("alembic").setLevel(logging.WARNING)  # how it goes about its work is not the night's news
 _BUSY_SECONDS = 30  # how long SQLite waits for another writer, the review desk for example
 _DISK_FULL_STATE = "53100"
+_SINGLE: Mapping[str, Any] = {"poolclass": sa.NullPool}
+# As many connections as the web server has threads at work; one that was lost is found out before it is used.
+_POOLED: Mapping[str, Any] = {"poolclass": sa.QueuePool, "pool_size": 20, "max_overflow": 20, "pool_pre_ping": True}
 
 
 class Store:
@@ -127,6 +131,49 @@ class Store:
         return self._had_lock if isinstance(error, BusyError) else is_lost(error)
 
 
+class Pool:
+    """One database for many at once: each piece of work has a connection of its own. Safe between threads."""
+
+    def __init__(self, address: str, retry: RetrySettings) -> None:
+        """Open a database that is there already; raises StoreError if it is missing or of another version."""
+        with closing(Store.reading(address, retry)) as store:
+            self.url = store.url
+        self._retry = retry
+        self._readers = _engine(self.url, "BEGIN", _POOLED)
+        # SQLite: who is going to write says so at once, and then waits for its turn instead of failing in the middle.
+        self._writers = _engine(self.url, "BEGIN IMMEDIATE", _POOLED) if self._is_sqlite else self._readers
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    def read(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Do work that only reads, in one transaction; raises StoreError."""
+        return self._run(self._readers, work)
+
+    def write(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Do work in one transaction, again if the line was lost; raises StoreError.
+
+        Done again, the work must find out by itself whether the lost transaction was kept.
+        """
+        return self._run(self._writers, work)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._readers.dispose()
+        self._writers.dispose()
+
+    def _run(self, engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Result:
+        def attempt() -> Result:
+            with engine.begin() as connection:
+                return work(connection)
+
+        try:
+            return patiently(self._retry, is_lost, attempt)
+        except sa.exc.SQLAlchemyError as error:
+            raise _translated(error) from None
+
+
 def upgrade(connection: sa.Connection) -> None:
     """Bring the schema to its present revision; raises StoreError if it is newer than this program."""
     config = _config(connection)
@@ -169,10 +216,10 @@ def _url(address: str) -> sa.URL:
     return url
 
 
-def _engine(url: sa.URL, begin: str) -> sa.Engine:
+def _engine(url: sa.URL, begin: str, pool: Mapping[str, Any] = _SINGLE) -> sa.Engine:
     if url.get_backend_name() == "postgresql":
-        return sa.create_engine(url, poolclass=sa.NullPool, connect_args=dict(line_options(url)))
-    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": _BUSY_SECONDS})
+        return sa.create_engine(url, **pool, connect_args=dict(line_options(url)))
+    engine = sa.create_engine(url, **pool, connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False})
 
     # sqlite3 would begin transactions by itself, too late and not for changes of the schema.
     @sa.event.listens_for(engine, "connect")
@@ -197,3 +244,9 @@ def _translated(error: sa.exc.SQLAlchemyError) -> StoreError:
     if is_lost(error):
         return StoreError("store_lost", f"the database cannot be reached: {reason}")
     return StoreError("store_failed", f"the database failed: {reason}")
+
+
+def reading(address: str, retry: RetrySettings, work: Callable[[sa.Connection], Result]) -> Result:
+    """Do work that only reads, in one transaction beside a run; raises StoreError."""
+    with closing(Store.reading(address, retry)) as store:
+        return store.run(work)

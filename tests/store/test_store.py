@@ -13,9 +13,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from pipeline.errors import BusyError, DiskFullError, StoreError
-from pipeline.nightly.patience import RetrySettings
-from pipeline.nightly.schema import COUNTS, metadata, runs
-from pipeline.nightly.store import Store
+from pipeline.store.database import Store
+from pipeline.store.patience import RetrySettings
+from pipeline.store.review import metadata
+from pipeline.store.schema import COUNTS, runs
 
 RETRY = RetrySettings(attempts=4, first=0.05, longest=0.2)
 RUN = {
@@ -157,8 +158,8 @@ def test_two_runs_at_once_cannot_happen_and_the_lock_goes_with_its_holder(databa
 
 _HOLD = """
 import sys, time
-from pipeline.nightly.patience import RetrySettings
-from pipeline.nightly.store import Store
+from pipeline.store.patience import RetrySettings
+from pipeline.store.database import Store
 store = Store.exclusive(sys.argv[1], RetrySettings(attempts=1, first=0.1, longest=1))
 print("held", flush=True)
 time.sleep(60)
@@ -239,7 +240,7 @@ def test_a_database_that_stays_away_is_a_clean_error_after_some_patience(
 
 
 def test_another_writer_of_sqlite_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.nightly.store._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("pipeline.store.database._BUSY_SECONDS", 0.05)
     store = Store.exclusive(f"sqlite:///{tmp_path}/night.db", RETRY)
     other = sqlite3.connect(tmp_path / "night.db", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")

@@ -1,8 +1,8 @@
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.nightly.address import expand, line_options, url_of
 from pipeline.settings import ROOT
+from pipeline.store.address import expand, line_options, url_of
 
 
 def test_a_password_comes_from_the_environment_and_one_that_is_missing_is_named(

@@ -1,9 +1,0 @@
-"""Runs migrations on the connection that `Store` hands over."""
-
-from alembic import context
-
-from pipeline.nightly.schema import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)
-with context.begin_transaction():
-    context.run_migrations()
