@@ -9,13 +9,17 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint requirements.lock --build-constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly test lint demo encoder train spark browser screenshots crash benchmark lock clean
+.PHONY: help nightly review test lint demo encoder train spark browser screenshots crash benchmark lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 18
 
 nightly: $(VENV)/.core ## set everything up and run the nightly job on data/demo
 	@$(BIN)/gongdan nightly --config configs/nightly.yaml
+
+review: $(VENV)/.review ## run the nightly job on data/demo and open the review desk over it, in a browser
+	@$(BIN)/gongdan nightly --config configs/nightly.yaml
+	@$(BIN)/gongdan review
 
 test: $(VENV)/.dev $(VENV)/.browser lint ## set everything up and run all checks and tests
 	$(BIN)/python -m pytest
@@ -74,6 +78,11 @@ $(VENV)/.core: $(VENV)/.pip pyproject.toml requirements.lock
 $(VENV)/.train: $(VENV)/.core
 	@echo "Installing what training needs (PyTorch is large) ..."
 	@$(INSTALL) --editable '.[train]'
+	@touch $@
+
+$(VENV)/.review: $(VENV)/.core
+	@echo "Installing the review desk ..."
+	@$(INSTALL) --editable '.[review]'
 	@touch $@
 
 $(VENV)/.spark: $(VENV)/.core

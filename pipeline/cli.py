@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from pipeline import console
 from pipeline.errors import EXIT_FALLBACK, EXIT_PARTIAL, EXIT_UNWRITTEN, FileError, GongdanError
-from pipeline.settings import CONFIGS, CORPUS, DEFAULT_MODEL, LEXICON, NEIGHBOURS, load_settings, resolve
+from pipeline.settings import CONFIGS, CORPUS, DEFAULT_MODEL, LEXICON, NEIGHBOURS, REVIEWS, load_settings, resolve
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -47,6 +47,8 @@ app.add_typer(taxonomy_app, name="taxonomy")
 corpus_app = typer.Typer(help="Labelled narratives.", no_args_is_help=True)
 app.add_typer(lexicon_app, name="lexicon")
 app.add_typer(corpus_app, name="corpus")
+review_app = typer.Typer(help="The review desk, in a browser.", invoke_without_command=True)
+app.add_typer(review_app, name="review")
 
 ModelOption = Annotated[Path, typer.Option("--model", help="A model folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
@@ -181,6 +183,63 @@ def report_command(
     report = reports.reading(settings.database, settings.retry, read)
     written = reports.write_report(report, output or reports.REPORTS / report.name)
     typer.echo(f"{written.page}\n{written.book}")
+
+
+@review_app.callback()
+def review(
+    context: typer.Context,
+    config: Annotated[Path, typer.Option(help="The desk's configuration.")] = CONFIGS / "review.yaml",
+    host: Annotated[str | None, typer.Option(help="Instead of the configuration's.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Instead of the configuration's.")] = None,
+) -> None:
+    """Serve the review desk: quality staff decide about the tickets of the nights, in a browser.
+
+    On an empty desk a first administrator is made, whose one-time password is printed once; he makes the accounts of
+    the others. docs/review.md says who may do what, and what the figures mean.
+    """
+    settings = _review_settings(config)
+    context.obj = settings
+    if context.invoked_subcommand is None:
+        from pipeline.review.serve import serve
+
+        changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+        serve(settings.model_copy(update=changes), console.show_desk)
+
+
+@review_app.command(name="fill")
+def review_fill(context: typer.Context) -> None:
+    """Look through the nights that have no queue yet, and stop; the desk itself does so every minute."""
+    from pipeline.review.serve import opened
+
+    with opened(context.obj) as desk:
+        for night in desk.worker.filler.fill():
+            typer.echo(f"run {night.run_id}: {night.items} of {night.tickets} tickets, {night.blind} of them blind")
+
+
+@review_app.command(name="password")
+def review_password(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="Whose; the first administrator is admin.")]
+) -> None:
+    """Give an account a new one-time password, when no administrator can do so in the browser."""
+    from pipeline.review import users
+    from pipeline.review.serve import opened
+
+    with opened(context.obj) as desk:
+        typer.echo(users.reset_by_name(desk.pool, name, context.obj.access))
+
+
+def _review_settings(config: Path) -> Any:  # noqa: ANN401 - its type needs what it is about to look for
+    from pipeline.errors import ConfigError
+
+    try:
+        import uvicorn  # noqa: F401
+
+        from pipeline.review.settings import ReviewSettings
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "review_missing", f"the review desk needs {error.name}: run `make review`, or pip install '.[review]'"
+        ) from None
+    return ReviewSettings.load(config)
 
 
 @app.command()
@@ -375,6 +434,33 @@ def corpus_check(
             step("counting 4-grams")
             parts.append(report.repetition(rows, load_labelled(against, taxonomy), against.stem))
     console.show_markdown("\n\n".join(parts))
+
+
+@corpus_app.command(name="add-reviews")
+def corpus_add_reviews(
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .jsonl of labelled narratives.")] = REVIEWS,
+    config: Annotated[Path, typer.Option(help="The review desk's configuration: which database.")] = CONFIGS
+    / "review.yaml",
+    data: Annotated[Path, typer.Option(help="The corpus whose calibration and test rows are protected.")] = CORPUS,
+) -> None:
+    """Turn the decisions of the review desk into labelled narratives for training.
+
+    Each row keeps the chain of decisions it comes from. Tickets that were read blind never become rows, nor does what
+    is nearly the same as one of them or as a narrative that calibrates or tests. Run again, the file is made anew.
+    """
+    from pipeline.corpus import load_labelled
+    from pipeline.nightly import NightlySettings
+    from pipeline.review.teach import teach
+    from pipeline.store.database import reading
+    from pipeline.taxonomy import Taxonomy
+
+    nightly, taxonomy = load_settings(resolve(_review_settings(config).nightly), NightlySettings), Taxonomy.load()
+    corpus = load_labelled(data, taxonomy)
+    taught = reading(nightly.database, nightly.retry, lambda connection: teach(connection, corpus, taxonomy, output))
+    typer.echo(
+        f"{output}: {taught.rows} rows, {taught.corrections} of them corrections; "
+        f"{taught.protected} left out, too near to blind, calibration or test narratives"
+    )
 
 
 def _show_cut_changes(file: Path, data: Path) -> None:

@@ -267,3 +267,15 @@ def _share(part: int, whole: int) -> str:
 
 def _percent(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "-"
+
+
+def show_desk(address: str, first: tuple[str, str] | None) -> None:
+    """Say where the review desk is, and once who may log in first."""
+    console = out()
+    if first is not None:
+        name, password = first
+        console.print("There are no accounts yet. The first administrator, shown only now:", highlight=False)
+        console.print(
+            f"  name      {name}\n  password  {password}  (to be changed at the first login)", highlight=False
+        )
+    console.print(f"The review desk is at {address} (Ctrl+C ends it)", highlight=False)

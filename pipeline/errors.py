@@ -8,6 +8,7 @@ GongdanError
 ├── FileError       an export cannot be read at all (one bad row is a reject, not an error)
 ├── CorpusError     labelled narratives are unusable
 ├── ModelError      a model folder is missing, damaged or made for something else
+├── AccessError     an account of the review desk cannot be made or changed like this
 └── StoreError      the nightly database cannot be used
     ├── BusyError       another run is at work on it
     └── DiskFullError   there is no room left for it
@@ -77,6 +78,10 @@ class ModelError(GongdanError):
     """A model folder is missing, damaged or made for something else."""
 
     exit_status = 4
+
+
+class AccessError(GongdanError):
+    """An account of the review desk cannot be made or changed like this."""
 
 
 class StoreError(GongdanError):

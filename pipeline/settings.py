@@ -13,6 +13,7 @@ CONFIGS = ROOT / "configs"
 CORPUS = ROOT / "data" / "corpus"
 DEFAULT_MODEL = ROOT / "models" / "default"
 NEIGHBOURS = ROOT / "var" / "neighbours"  # what `gongdan explain` keeps, per model and corpus
+REVIEWS = ROOT / "var" / "reviews.jsonl"  # what `gongdan corpus add-reviews` makes
 LEXICON = Path(__file__).resolve().parent / "text" / "lexicon.txt"
 
 

@@ -31,8 +31,9 @@ from pipeline.errors import (
     ModelError,
     StoreError,
 )
-from pipeline.nightly import NightlySettings, lock
+from pipeline.nightly import NightlySettings
 from pipeline.settings import CONFIGS, CORPUS, DEFAULT_MODEL, LEXICON, ROOT
+from pipeline.store import lock
 from pipeline.store.database import Store
 from pipeline.store.patience import RetrySettings
 
@@ -42,8 +43,8 @@ PIPELINE = ROOT / "pipeline"
 USAGE = 2  # of the command line: typer's
 # What a night runs through before and while it reads; each of their errors can end it.
 OF_A_NIGHT = [
-    *(PIPELINE / "nightly" / f"{name}.py" for name in ("customers", "ledger", "lock", "service", "sources", "store")),
-    *(PIPELINE / "nightly" / f"{name}.py" for name in ("night", "patience", "table")),
+    *(PIPELINE / "nightly" / f"{name}.py" for name in ("customers", "ledger", "night", "service", "sources", "table")),
+    *(PIPELINE / "store" / f"{name}.py" for name in ("database", "lock", "patience")),
     *(PIPELINE / "classify" / f"{name}.py" for name in ("folder", "model")),
     *(PIPELINE / name for name in ("settings.py", "taxonomy.py", "text/lexicon.py")),
 ]
@@ -183,7 +184,7 @@ def test_kubernetes_tries_again_where_that_may_help_and_only_there(job: dict[str
 
 def test_logs_are_in_the_manual_as_they_are_written() -> None:
     written: dict[str, tuple[str, set[str]]] = {}
-    for path in sorted((PIPELINE / "nightly").rglob("*.py")):
+    for path in sorted([*(PIPELINE / "nightly").rglob("*.py"), *(PIPELINE / "store").rglob("*.py")]):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(

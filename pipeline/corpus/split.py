@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datasketch import MinHash, MinHashLSH
 
 from pipeline.corpus.load import SPLITS, Labelled, Split
-from pipeline.errors import CorpusError
 
 SHARES: Mapping[Split, float] = {"train": 0.7, "calibration": 0.15, "test": 0.15}
 SHINGLE = 5  # characters
@@ -55,31 +54,27 @@ def near_duplicates(texts: Sequence[str]) -> list[int]:
     return [_root(groups, number) for number in range(len(texts))]
 
 
-def assign(texts: Sequence[str]) -> list[Split]:
+def assign(texts: Sequence[str], said: Sequence[Split | None] = ()) -> list[Split]:
     """Return the split of every narrative: a group of near-duplicates lies where its most protected member lies.
 
-    It follows from content alone, so adding narratives moves a row at most towards test, never from test to train.
+    `said` is what rows say of themselves (None: nothing); it counts in place of their content. The rest follows from
+    content alone, so adding narratives moves a row at most towards test, never from test to train.
     """
     groups = near_duplicates(texts)
     protected: dict[int, int] = {}
-    for group, text in zip(groups, texts, strict=True):
-        protected[group] = max(protected.get(group, 0), SPLITS.index(own_split(text)))
+    for group, text, own in zip(groups, texts, said or [None] * len(texts), strict=True):
+        protected[group] = max(protected.get(group, 0), SPLITS.index(own or own_split(text)))
     return [SPLITS[protected[group]] for group in groups]
 
 
 def splits_of(rows: Sequence[Labelled]) -> list[Split]:
-    """Return the split of every row: as its file says, else by content.
+    """Return the split of every row: as all of them say, else by content and by what some say.
 
-    Raises CorpusError if only some rows say it: what the others are near-duplicates of, nobody could keep apart.
+    A row that says train lies elsewhere if it is a near-duplicate of what calibrates or tests.
     """
-    said = [row.split for row in rows if row.split is not None]
-    if said and len(said) < len(rows):
-        without = next(row.id for row in rows if row.split is None)
-        raise CorpusError(
-            "corpus_invalid",
-            f"{len(said)} of {len(rows)} rows have a `split`, {without} has none: give all one, or none",
-        )
-    return said or assign([row.text for row in rows])
+    said = [row.split for row in rows]
+    found = [split for split in said if split is not None]
+    return found if len(found) == len(rows) else assign([row.text for row in rows], said)
 
 
 def _root(groups: list[int], number: int) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from pipeline.classify.folder import read_manifest
 from pipeline.classify.model import Model
 from pipeline.errors import GongdanError, LexiconError, ModelError, TaxonomyError
 from pipeline.settings import Settings, resolve
@@ -51,6 +52,17 @@ def choose(folder: Path, kept: KeptSettings, *, fallback: bool) -> Choice:
             logger.warning("model in service not used", extra={"code": error.code, "instead": found.model.name})
             return found
         raise ModelError(error.code, f"{error.message}; and no earlier model is kept that could be used") from error
+
+
+def find(digest: str, folder: Path, kept: KeptSettings) -> Path | None:
+    """Return the folder of the model with a digest: the one in service or a copy that is kept; None if it is gone."""
+    for candidate in (folder, *_newest_first(resolve(kept.folder))):
+        try:
+            if read_manifest(candidate)[1] == digest:
+                return candidate
+        except ModelError:
+            continue
+    return None
 
 
 def keep(choice: Choice, kept: KeptSettings) -> None:

@@ -69,6 +69,9 @@ class Source(Protocol):
     def again(self, part: Part, places: Sequence[Place]) -> Iterator[tuple[Place, Ticket | Reject | None]]:
         """Read rejected rows once more; None for a row that is no longer there. Raises FileError or SourceError."""
 
+    def find(self, part_name: str, row: int, ticket_id: str) -> Ticket | None:
+        """Read one ticket once more, as it was typed; None if it is gone. Raises FileError or SourceError."""
+
     def count(self, part: Part) -> int | None:
         """Return about how many rows there are, for a progress bar."""
 
@@ -129,6 +132,15 @@ class Folder:
             if place := wanted.pop(entry.row, None):
                 yield place, entry
         yield from ((place, None) for place in wanted.values())
+
+    def find(self, part_name: str, row: int, ticket_id: str) -> Ticket | None:
+        """Read the file up to the row."""
+        path = self.inbox / part_name
+        if not path.is_file():
+            return None
+        found = (entry for entry in read_tickets(path, self.columns) if entry.row == row)
+        entry = next(found, None)
+        return entry if isinstance(entry, Ticket) and entry.ticket_id == ticket_id else None
 
     def count(self, part: Part) -> int | None:
         """Count lines, or ask the file."""

@@ -114,6 +114,14 @@ class Table:
         # Of nothing it makes IS NULL.
         return column.is_not_distinct_from(_unpack((place.cursor or {}).get(key)))
 
+    def find(self, part_name: str, row: int, ticket_id: str) -> Ticket | None:
+        """Look the row up by its id, whatever the table keeps ids as."""
+        del part_name, row
+        same = sa.cast(self._id, sa.String) == ticket_id
+        header, rows = self._fetch(sa.select(sa.text("*")).select_from(self._from).where(same))
+        entries = self._entries(header, enumerate(rows, 1))
+        return next((entry for entry in entries if isinstance(entry, Ticket)), None)
+
     def count(self, part: Part) -> int | None:
         """Return None: counting would read as much as reading does."""
         del part

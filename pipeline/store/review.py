@@ -9,7 +9,7 @@ from pipeline.store.schema import metadata
 
 # What a reading shows: nothing but the ticket, or also what the agent and the model made of it.
 BLIND, SHOWN = "blind", "shown"
-OPEN, TAKEN, DONE = "open", "taken", "done"
+WAITING, OPEN, TAKEN, DONE = "waiting", "open", "taken", "done"  # a second reading waits for the first
 CONFIRM, CORRECT, WITHDRAW = "confirm", "correct", "withdraw"
 
 users = sa.Table(
@@ -90,7 +90,7 @@ readings = sa.Table(
     sa.Column("kind", sa.String(10), nullable=False),  # blind or shown
     sa.Column("run_id", sa.Integer, nullable=False),  # the item's: newest nights come first
     sa.Column("position", sa.Float, nullable=False),  # from 0 to 1 within the night
-    sa.Column("status", sa.String(10), nullable=False),  # open, taken or done
+    sa.Column("status", sa.String(10), nullable=False),  # waiting, open, taken or done
     sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id")),  # who has it or decided
     sa.Column("taken_at", sa.DateTime),
     sa.Column("taken_until", sa.DateTime),

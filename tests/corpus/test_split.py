@@ -86,14 +86,17 @@ def test_the_dataset_dict_holds_every_narrative_once_with_its_label(small_corpus
     assert all(taxonomy.cause_ids[row["label"]] == row["cause"] for row in rows)
 
 
-def test_a_file_may_say_the_splits_of_its_rows_itself_but_of_all_of_them(tmp_path: Path) -> None:
+def test_a_file_may_say_the_splits_of_its_rows_itself(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     lines = ["1,昨晚停电到今天,frequent_outage,test", "2,电费算错了请核实,bill,train"]
     path.write_text("id,text,cause,split\n" + "\n".join(lines), encoding="utf-8")
     assert splits_of(load_labelled(path, Taxonomy.load())) == ["test", "train"]
     path.write_text("id,text,cause,split\n" + "\n".join([*lines, "3,电表不转了,metering_device,"]), encoding="utf-8")
-    with pytest.raises(CorpusError, match="3 has none"):
-        splits_of(load_labelled(path, Taxonomy.load()))
+    assert splits_of(load_labelled(path, Taxonomy.load())) == ["test", "train", own_split("电表不转了")]
+    lines.append("4,电费算错了请核实,bill,test")
+    path.write_text("id,text,cause,split\n" + "\n".join([*lines, "3,电表不转了,metering_device,"]), encoding="utf-8")
+    near = splits_of(load_labelled(path, Taxonomy.load()))
+    assert near[:3] == ["test", "test", "test"]  # what says train is a near-duplicate of what tests
     path.write_text("id,text,cause,split\n1,昨晚停电到今天,frequent_outage,dev\n", encoding="utf-8")
     with pytest.raises(CorpusError, match="none of train, calibration, test"):
         load_labelled(path, Taxonomy.load())

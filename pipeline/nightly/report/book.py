@@ -1,5 +1,8 @@
 """The workbook: one sheet per table, numbers as numbers, and never a formula."""
 
+import io
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import openpyxl
@@ -16,7 +19,11 @@ _FORMATS = {
     Kind.TEXT: "@", Kind.COUNT: "#,##0", Kind.SHARE: "0.00%", Kind.NUMBER: "#,##0.0", Kind.CHANGE: "+0.0%;-0.0%;0.0%",
     Kind.FIGURE: "General",
 }  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the beginning of one, now or after an export
+# What spreadsheets take for the beginning of one, now or after an export; they read _x003D_ as an equals sign.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "_x")
+_NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
+_MOST, _CUT = 32_767, "[…]"  # UTF-16 units that Excel lets a cell hold, and how a longer text ends
+_NO_SHEET, _SHEET_MOST = re.compile(r"[\\*?:/\[\]']"), 31  # what the name of a sheet may not have, and its length
 # Styles are set only where they differ from the default: each costs more than the cell.
 _BOLD, _WRAPPED = Font(bold=True), Alignment(vertical="top", wrap_text=True)
 _HEAD = PatternFill("solid", fgColor="00E3EFEC")
@@ -35,23 +42,52 @@ def write_book(document: Document, path: Path) -> None:
     book.save(path)
 
 
+def book_of(title: str, subtitle: str, facts: Sequence[tuple[str, str]], tables: Sequence[Table]) -> bytes:
+    """Return a workbook: a sheet of that title with the facts and the notes of the tables, then a sheet per table."""
+    book = openpyxl.Workbook(write_only=True)
+    notes = [(table.title, table.note) for table in tables if table.note]
+    _cover(book.create_sheet(sheet_name(title)), title, subtitle, [*facts, *notes])
+    for table in tables:
+        _sheet(book.create_sheet(sheet_name(table.sheet)), table)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def sheet_name(text: str) -> str:
+    """Return a text as a sheet can be named.
+
+    >>> sheet_name("停电/电压 [2026]")
+    '停电 电压  2026'
+    """
+    return _NO_SHEET.sub(" ", _NO_XML.sub("", ILLEGAL_CHARACTERS_RE.sub("", text))).strip()[:_SHEET_MOST] or "-"
+
+
 def plain(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula, without characters that no spreadsheet can hold.
+    """Return text that no spreadsheet takes for a formula, without what none can hold: some characters, endless text.
 
     >>> plain("=1+1"), plain("频繁停电")
     ("'=1+1", '频繁停电')
     """
-    text = ILLEGAL_CHARACTERS_RE.sub("", text)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    text = _NO_XML.sub("", ILLEGAL_CHARACTERS_RE.sub("", text))
+    text = f"'{text}" if text.startswith(_FORMULA) else text
+    units = text.encode("utf-16-le")
+    if len(units) <= 2 * _MOST:
+        return text
+    return units[: 2 * (_MOST - len(_CUT))].decode("utf-16-le", "ignore") + _CUT  # ignore: half of a character
+
+
+def _cover(sheet: Worksheet, title: str, subtitle: str, facts: Sequence[tuple[str, str]]) -> None:
+    sheet.column_dimensions["A"].width = 24
+    sheet.column_dimensions["B"].width = 100
+    sheet.append([_text(sheet, title, bold=True)])
+    sheet.append([_text(sheet, subtitle)])
+    for name, value in facts:
+        sheet.append([_text(sheet, name), _text(sheet, value)])
 
 
 def _overview(sheet: Worksheet, document: Document) -> None:
-    sheet.column_dimensions["A"].width = 24
-    sheet.column_dimensions["B"].width = 100
-    sheet.append([_text(sheet, document.title, bold=True)])
-    sheet.append([_text(sheet, document.subtitle)])
-    for name, value in document.facts:
-        sheet.append([_text(sheet, name), _text(sheet, value)])
+    _cover(sheet, document.title, document.subtitle, document.facts)
     for notice in document.notices:
         sheet.append([_text(sheet, "注意"), _text(sheet, notice)])
     sheet.append([])

@@ -1,9 +1,10 @@
+import io
 from pathlib import Path
 
 import openpyxl
 import pytest
 
-from pipeline.nightly.report.book import plain, write_book
+from pipeline.nightly.report.book import book_of, plain, sheet_name, write_book
 from pipeline.nightly.report.build import night_report
 from pipeline.nightly.report.layout import Column, Document, Kind, Section, Table
 from pipeline.nightly.report.sections import document
@@ -63,6 +64,32 @@ def test_a_whole_hostile_night_has_no_formula_anywhere(nights: Nights, taxonomy:
 def test_characters_that_no_sheet_can_hold_are_left_out() -> None:
     assert plain("停\x00电\x0b") == "停电"
     assert plain("\x00=1") == "'=1"
+    assert plain("电\ud800压\uffff") == "电压"
+
+
+def test_no_text_becomes_a_formula_when_a_sheet_unescapes_it() -> None:
+    assert plain("_x003D_1+1") == "'_x003D_1+1"
+
+
+def test_no_text_is_longer_than_a_cell() -> None:
+    assert plain("停" * 32_767) == "停" * 32_767
+    assert plain("停" * 32_768) == "停" * 32_764 + "[…]"
+    # A character beyond the first plane takes two of Excel's units: none is halved.
+    assert plain("停" + "😀" * 20_000) == "停" + "😀" * 16_381 + "[…]"
+    assert plain("😀" * 20_000) == "😀" * 16_382 + "[…]"
+
+
+def test_any_text_can_name_a_sheet() -> None:
+    assert [sheet_name(text) for text in ("a/b", "'", "", "停" * 40, "x\x00y")] == ["a b", "-", "-", "停" * 31, "xy"]
+
+
+def test_tables_alone_make_a_book_that_says_what_they_are() -> None:
+    table = Table("各/周", "标题", (Column("名称"),), (("甲",),), note="不是抽样")
+    book = openpyxl.load_workbook(io.BytesIO(book_of("=报告", "副题", [("模型", "@m")], [table, table])))
+    assert book.sheetnames == ["=报告", "各 周", "各 周1"]
+    assert [[cell.value for cell in row] for row in book["=报告"].iter_rows()] == [
+        ["'=报告", None], ["副题", None], ["模型", "'@m"], ["标题", "不是抽样"], ["标题", "不是抽样"],
+    ]  # fmt: skip
 
 
 def test_every_table_is_a_sheet_and_holds_all_rows(

@@ -1,0 +1,298 @@
+"""What reviewers do to the queue: take a ticket, decide, skip, take back. Each is one transaction."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from pipeline.review import audit
+from pipeline.review.access import User
+from pipeline.store.database import Pool
+from pipeline.store.review import (
+    CONFIRM,
+    CORRECT,
+    DONE,
+    OPEN,
+    SHOWN,
+    TAKEN,
+    WAITING,
+    WITHDRAW,
+    decisions,
+    readings,
+    review_items,
+    skips,
+)
+from pipeline.store.schema import predictions, runs
+from pipeline.taxonomy import Taxonomy
+from pipeline.text.mask import mask
+
+_MOST_NOTE = 2000  # characters of a note or a clause
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A reading that somebody has, with its ticket. `ticket` holds the columns of `predictions`, all masked."""
+
+    reading_id: int
+    item_id: int
+    kind: str
+    reasons: tuple[str, ...]
+    agent_type: str | None
+    agent_cause: str | None
+    evidence: Mapping[str, Any] | None
+    model: str
+    ticket: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reviewer sends: ids from the taxonomy, the clause, the reason in words, and the form's own number."""
+
+    cause: str
+    second_cause: str | None
+    rule: str
+    note: str
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A decision that is in the database."""
+
+    id: int
+    ticket_id: str
+    type: str
+    cause: str
+    kind: str
+    action: str
+
+
+class RefusedError(Exception):
+    """A decision that cannot be kept; `key` says why in the catalogue."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The queue of one database. `now` tells the time in UTC."""
+
+    pool: Pool
+    taxonomy: Taxonomy
+    lease: timedelta
+    now: Callable[[], datetime] = lambda: datetime.now(UTC).replace(tzinfo=None)
+
+    def take(self, user: User) -> Given | None:
+        """Give a user the ticket he has already, or the next one; None if there is none for him. Raises StoreError.
+
+        Nobody gets a ticket that somebody else has, nor one he has read himself.
+        """
+        return self.pool.write(lambda connection: self._take(connection, user))
+
+    def _take(self, connection: sa.Connection, user: User) -> Given | None:
+        now = self.now()
+        mine = sa.and_(readings.c.status == TAKEN, readings.c.user_id == user.id)
+        number = connection.scalar(sa.select(readings.c.id).where(mine).order_by(readings.c.taken_at.desc()).limit(1))
+        if number is None:
+            number = connection.scalar(_next(user.id, now, now - self.lease))
+            if number is None:
+                return None
+            values = {"status": TAKEN, "user_id": user.id, "taken_at": now, "taken_until": now + self.lease}
+        else:
+            values = {"taken_until": now + self.lease}
+        connection.execute(readings.update().where(readings.c.id == number).values(values))
+        return _given(connection, number)
+
+    def decide(self, user: User, reading_id: int, verdict: Verdict) -> Saved:
+        """Keep a decision and finish its reading; sent twice, it is kept once.
+
+        Raises RefusedError if the reading is no longer the user's or something is missing, StoreError otherwise.
+        """
+        return self.pool.write(lambda connection: self._decide(connection, user, reading_id, verdict))
+
+    def _decide(self, connection: sa.Connection, user: User, reading_id: int, verdict: Verdict) -> Saved:
+        kept = connection.execute(_saved().where(decisions.c.nonce == verdict.nonce)).one_or_none()
+        if kept is not None:
+            return _saved_of(kept, user, reading_id)
+        now = self.now()
+        given = _given(connection, reading_id)
+        if given is None:
+            raise RefusedError("desk.refused.gone")
+        self._require_complete(given, verdict)
+        mine = sa.and_(readings.c.id == reading_id, readings.c.status == TAKEN, readings.c.user_id == user.id)
+        taken_at = connection.scalar(sa.select(readings.c.taken_at).where(mine))
+        finished = connection.execute(readings.update().where(mine).values(status=DONE, taken_until=None))
+        if finished.rowcount != 1:
+            raise RefusedError("desk.refused.gone")
+        row = self._row(given, user, verdict, now, (now - taken_at).total_seconds() if taken_at else 0.0)
+        row["supersedes"] = connection.scalar(
+            sa.select(sa.func.max(decisions.c.id)).where(decisions.c.reading_id == reading_id)
+        )
+        connection.execute(decisions.insert().values(row))
+        waiting = sa.and_(readings.c.item_id == given.item_id, readings.c.status == WAITING)
+        connection.execute(readings.update().where(waiting).values(status=OPEN))
+        saved = _saved_of(
+            connection.execute(_saved().where(decisions.c.nonce == verdict.nonce)).one(), user, reading_id
+        )
+        audit.record(connection, user, "decision", given.ticket["ticket_id"], decision=saved.id, kind=row["action"])
+        return saved
+
+    def _require_complete(self, given: Given, verdict: Verdict) -> None:
+        causes = [cause for cause in (verdict.cause, verdict.second_cause) if cause]
+        if not verdict.cause or any(cause not in self.taxonomy.cause_ids for cause in causes):
+            raise RefusedError("desk.refused.cause")
+        if verdict.second_cause == verdict.cause:
+            raise RefusedError("desk.refused.second")
+        corrects = given.kind == SHOWN and verdict.cause != given.ticket["cause"]
+        if corrects and not (verdict.rule.strip() and verdict.note.strip()):
+            raise RefusedError("desk.refused.reason")
+
+    def _row(self, given: Given, user: User, verdict: Verdict, now: datetime, seconds: float) -> dict[str, Any]:
+        ticket = given.ticket
+        return {
+            "reading_id": given.reading_id,
+            "item_id": given.item_id,
+            "user_id": user.id,
+            "decided_at": now,
+            "seconds": seconds,
+            "kind": given.kind,
+            "action": CONFIRM if verdict.cause == ticket["cause"] else CORRECT,
+            "agent_type": given.agent_type,
+            "agent_cause": given.agent_cause,
+            "model": given.model,
+            "model_type": ticket["type"],
+            "model_cause": ticket["cause"],
+            "type": self.taxonomy.cause(verdict.cause).type_id,
+            "cause": verdict.cause,
+            "second_cause": verdict.second_cause,
+            "rule": _clean(verdict.rule),
+            "note": _clean(verdict.note),
+            "nonce": verdict.nonce,
+        }
+
+    def skip(self, user: User, reading_id: int) -> None:
+        """Leave a ticket to others; it comes back to the user later. Raises StoreError."""
+
+        def work(connection: sa.Connection) -> None:
+            mine = sa.and_(readings.c.id == reading_id, readings.c.status == TAKEN, readings.c.user_id == user.id)
+            values = {"status": OPEN, "user_id": None, "taken_at": None, "taken_until": None}
+            if connection.execute(readings.update().where(mine).values(values)).rowcount != 1:
+                return  # it is not his any more, or it was sent twice
+            key = sa.and_(skips.c.reading_id == reading_id, skips.c.user_id == user.id)
+            connection.execute(skips.delete().where(key))
+            connection.execute(skips.insert().values(reading_id=reading_id, user_id=user.id, at=self.now()))
+
+        self.pool.write(work)
+
+    def undo(self, user: User) -> Given | None:
+        """Withdraw the user's last decision and give him its ticket again; None if there is none. Raises StoreError."""
+        return self.pool.write(lambda connection: self._undo(connection, user))
+
+    def _undo(self, connection: sa.Connection, user: User) -> Given | None:
+        last = sa.select(decisions).where(decisions.c.user_id == user.id, _stands()).order_by(decisions.c.id.desc())
+        before = connection.execute(last.limit(1)).one_or_none()
+        if before is None:
+            return None
+        now = self.now()
+        row = before._asdict() | {
+            "action": WITHDRAW, "decided_at": now, "seconds": 0.0, "supersedes": before.id,
+            "nonce": f"withdraw-{before.id}", "rule": "", "note": "",
+        } | dict.fromkeys(("type", "cause", "second_cause"))  # fmt: skip
+        del row["id"]
+        connection.execute(decisions.insert().values(row))
+        _release(connection, user)
+        values = {"status": TAKEN, "user_id": user.id, "taken_at": now, "taken_until": now + self.lease}
+        connection.execute(readings.update().where(readings.c.id == before.reading_id).values(values))
+        given = _given(connection, before.reading_id)
+        assert given is not None  # noqa: S101 - it was there to be decided about
+        audit.record(connection, user, "decision_withdrawn", given.ticket["ticket_id"], decision=before.id)
+        return given
+
+    def left(self, user: User) -> int:
+        """Return how many tickets the user could still get."""
+        now = self.now()
+        query = sa.select(sa.func.count()).select_from(_available(user.id, now, now - self.lease).subquery())
+        return self.pool.read(lambda connection: connection.scalar(query) or 0)
+
+
+def release(connection: sa.Connection, user: User) -> None:
+    """Give back what a user has, when he leaves."""
+    _release(connection, user)
+
+
+def _release(connection: sa.Connection, user: User) -> None:
+    mine = sa.and_(readings.c.status == TAKEN, readings.c.user_id == user.id)
+    values = {"status": OPEN, "user_id": None, "taken_at": None, "taken_until": None}
+    connection.execute(readings.update().where(mine).values(values))
+
+
+def _next(user_id: int, now: datetime, skipped_since: datetime) -> sa.Select[Any]:
+    query = _available(user_id, now, skipped_since).order_by(readings.c.run_id.desc(), readings.c.position)
+    # On PostgreSQL two who ask at once do not wait for each other, but get different rows.
+    return query.limit(1).with_for_update(skip_locked=True, of=readings)
+
+
+def _available(user_id: int, now: datetime, skipped_since: datetime) -> sa.Select[Any]:
+    other = readings.alias()
+    his = sa.exists().where(
+        other.c.item_id == readings.c.item_id, other.c.user_id == user_id, other.c.status.in_((TAKEN, DONE))
+    )
+    skipped = sa.exists().where(
+        skips.c.reading_id == readings.c.id, skips.c.user_id == user_id, skips.c.at > skipped_since
+    )
+    free = sa.or_(readings.c.status == OPEN, sa.and_(readings.c.status == TAKEN, readings.c.taken_until < now))
+    return sa.select(readings.c.id).where(free, ~his, ~skipped)
+
+
+def _given(connection: sa.Connection, reading_id: int) -> Given | None:
+    item, ticket = review_items.c, predictions.c
+    same = [item[column.name] == column for column in predictions.primary_key.columns]
+    query = (
+        sa.select(predictions, item.id.label("item"), item.reasons.label("why"), item.agent_type, item.agent_cause,
+                  item.evidence, readings.c.kind.label("how"), runs.c.model.label("by"))
+        .select_from(readings)
+        .join(review_items, item.id == readings.c.item_id)
+        .join(predictions, sa.and_(*same))
+        .join(runs, runs.c.id == ticket.run_id)
+        .where(readings.c.id == reading_id)
+    )  # fmt: skip
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    names = predictions.c.keys()
+    return Given(
+        reading_id,
+        row.item,
+        row.how,
+        tuple(row.why),
+        row.agent_type,
+        row.agent_cause,
+        row.evidence,
+        row.by,
+        {name: value for name, value in row._asdict().items() if name in names},
+    )
+
+
+def _stands() -> sa.ColumnElement[bool]:
+    """Return the condition for decisions that nothing supersedes and that withdraw nothing."""
+    later = decisions.alias()
+    return sa.and_(decisions.c.action != WITHDRAW, ~sa.exists().where(later.c.supersedes == decisions.c.id))
+
+
+def _saved() -> sa.Select[Any]:
+    return sa.select(decisions, review_items.c.ticket_id).join(review_items, review_items.c.id == decisions.c.item_id)
+
+
+def _saved_of(row: sa.Row[Any], user: User, reading_id: int) -> Saved:
+    if (row.user_id, row.reading_id) != (user.id, reading_id):
+        raise RefusedError("desk.refused.gone")
+    return Saved(row.id, row.ticket_id, row.type, row.cause, row.kind, row.action)
+
+
+def _clean(text: str) -> str:
+    """Return what a reviewer typed as it may be kept: masked, on one line, not endless."""
+    return mask(" ".join(text.split()))[:_MOST_NOTE]
