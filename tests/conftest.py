@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 from hypothesis import settings as hypothesis_settings
+from playwright.sync_api import Browser, sync_playwright
 
 from pipeline.classify.answer import ScoreSettings
 from pipeline.nightly import NightlySettings
@@ -127,6 +129,19 @@ def tree_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train_linear(load_settings(folder / "linear.yaml", LinearSettings)).folder
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a screen. Not for the whole session: while it is open, no `asyncio.run` works in this thread."""
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.fail("there is no chromium to open pages in: run `make browser` (or `make test`, which does)")
+    with sync_playwright() as playwright:
+        # Chromium's sandbox does not start for root, as whom containers run.
+        opened = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
     """A real server; each call makes a fresh database and returns its address."""
@@ -178,22 +193,23 @@ MakeNight = Callable[..., NightlySettings]
 def make_night(tmp_path: Path, tree_model: Path) -> MakeNight:
     """The shipped configuration over an inbox, a model and a database of the test's own; arguments change it."""
     (tmp_path / "inbox").mkdir()
+    return lambda **changes: night_in(tmp_path, tree_model, **changes)
 
-    def make(**changes: object) -> NightlySettings:
-        content = yaml.safe_load((CONFIGS / "nightly.yaml").read_text(encoding="utf-8")) | {
-            "source": {"inbox": str(tmp_path / "inbox")},
-            "database": f"sqlite:///{tmp_path}/night.db",
-            "retry": {"attempts": 3, "first": 0.01, "longest": 0.02},
-            "model": str(tree_model),
-            "kept_models": {"folder": str(tmp_path / "served"), "count": 2},
-            "pseudonym_key": str(tmp_path / "pseudonym.key"),
-            "outputs": {"folder": str(tmp_path / "nights"), "answers": [], "report": False},
-        }
-        path = tmp_path / "nightly.yaml"
-        path.write_text(yaml.safe_dump(content | changes, allow_unicode=True), encoding="utf-8")
-        return load_settings(path, NightlySettings)
 
-    return make
+def night_in(folder: Path, model: Path, /, **changes: object) -> NightlySettings:
+    """Write the shipped configuration with everything of a night in one folder, as nightly.yaml there, and load it."""
+    content = yaml.safe_load((CONFIGS / "nightly.yaml").read_text(encoding="utf-8")) | {
+        "source": {"inbox": str(folder / "inbox")},
+        "database": f"sqlite:///{folder}/night.db",
+        "retry": {"attempts": 3, "first": 0.01, "longest": 0.02},
+        "model": str(model),
+        "kept_models": {"folder": str(folder / "served"), "count": 2},
+        "pseudonym_key": str(folder / "pseudonym.key"),
+        "outputs": {"folder": str(folder / "nights"), "answers": [], "report": False},
+    }
+    path = folder / "nightly.yaml"
+    path.write_text(yaml.safe_dump(content | changes, allow_unicode=True), encoding="utf-8")
+    return load_settings(path, NightlySettings)
 
 
 @pytest.fixture
@@ -202,11 +218,11 @@ def night(make_night: MakeNight) -> NightlySettings:
     return make_night()
 
 
-def drop(folder: Path, name: str, rows: Sequence[Sequence[str]]) -> Path:
+def drop(folder: Path, name: str, rows: Sequence[Sequence[str]], header: Sequence[str] = HEADER) -> Path:
     """Drop an export into a folder, in the encoding of Chinese spreadsheets."""
     path = folder / name
     with path.open("w", encoding="gb18030", newline="") as file:
-        csv.writer(file).writerows([HEADER, *rows])
+        csv.writer(file).writerows([header, *rows])
     return path
 
 

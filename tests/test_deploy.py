@@ -90,7 +90,7 @@ def _parse(arguments: Sequence[str]) -> dict[str, Any]:
     """Parse what stands behind `gongdan`; raises what says that there is no such command or option."""
     command: Any = typer.main.get_command(app)
     words = list(arguments)
-    while hasattr(command, "commands"):
+    while hasattr(command, "commands") and not (command.invoke_without_command and words[0].startswith("-")):
         command = command.commands[words.pop(0)]
     return dict(command.make_context("gongdan", [word for word in words if word != "--help"]).params)
 
@@ -259,12 +259,25 @@ def test_the_unit_may_write_to_its_state_only() -> None:
     assert f"ln -s {state} /opt/gongdan/var" in DOC
 
 
+def test_the_unit_of_the_desk_starts_it_and_may_write_to_its_state_only() -> None:
+    unit = _ini("gongdan-review.service")
+    service = unit["Service"]
+    program, *arguments = shlex.split(service["ExecStart"])
+    assert Path(program).name == "gongdan"
+    assert arguments[0] == "review"
+    assert _parse(arguments)["config"] == Path("/etc/gongdan/review.yaml")
+    assert (service["ProtectSystem"], service["ReadWritePaths"]) == ("strict", f"/var/lib/{service['StateDirectory']}")
+    assert service["NoNewPrivileges"] == "yes"
+    assert service["User"] not in {"", "root"}
+    assert unit["Install"]["WantedBy"] == "multi-user.target"
+
+
 def test_systemd_finds_no_fault(tmp_path: Path) -> None:
     analyze, true = shutil.which("systemd-analyze"), shutil.which("true")
     if analyze is None or true is None:
         pytest.skip("systemd-analyze is not installed")
     units = []
-    for name in ("gongdan-nightly.service", "gongdan-nightly.timer"):
+    for name in ("gongdan-nightly.service", "gongdan-nightly.timer", "gongdan-review.service"):
         text = (DEPLOY / name).read_text(encoding="utf-8")
         (tmp_path / name).write_text(text.replace("/opt/gongdan/.venv/bin/gongdan", true), encoding="utf-8")
         units.append(str(tmp_path / name))

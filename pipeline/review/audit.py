@@ -1,10 +1,8 @@
 """The audit log: who did what and when, each entry chained to the one before by its hash.
 
-An entry that was altered, removed from the middle or moved breaks the chain. That the newest entries were cut off, the
-chain alone cannot tell: whoever must be sure of that keeps the newest hash elsewhere.
+What the chain can tell and what it cannot: `pipeline.store.chain`.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from pipeline.review.access import User
+from pipeline.store.chain import START, link
 from pipeline.store.review import audit
 
-START = "0" * 64  # stands before the first entry
 _LOCK = 955_982  # any number that nothing else in the database locks with
 _AT_ONCE = 1000  # entries in memory while the chain is walked
+_LAST = sa.select(audit.c.sha256).order_by(audit.c.id.desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +56,8 @@ def record(connection: sa.Connection, who: User | None, action: str, subject: st
         "subject": subject,
         "detail": json.dumps(detail, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
     }
-    last = connection.scalar(sa.select(audit.c.sha256).order_by(audit.c.id.desc()).limit(1)) or START
-    connection.execute(audit.insert().values(entry | {"previous": last, "sha256": _digest(last, entry)}))
+    last = connection.scalar(_LAST) or START
+    connection.execute(audit.insert(), entry | {"previous": last, "sha256": _digest(last, entry)})
 
 
 def verify(connection: sa.Connection) -> int | None:
@@ -94,9 +93,7 @@ def actions(connection: sa.Connection) -> Sequence[str]:
 
 
 def _digest(previous: str, entry: Mapping[Any, Any]) -> str:
-    """Return the hash of an entry; JSON keeps its fields apart, so that none can borrow from its neighbour."""
-    fields = [entry[name] for name in ("at", "user_id", "user", "action", "subject", "detail")]
-    return hashlib.sha256(json.dumps([previous, *fields]).encode()).hexdigest()
+    return link(previous, (entry[name] for name in ("at", "user_id", "user", "action", "subject", "detail")))
 
 
 def _entry(row: sa.Row[Any]) -> Entry:

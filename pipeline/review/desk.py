@@ -1,7 +1,7 @@
 """What reviewers do to the queue: take a ticket, decide, skip, take back. Each is one transaction."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pipeline.review import audit
 from pipeline.review.access import User
+from pipeline.review.former import agent_now, ticket_now
 from pipeline.store.database import Pool
 from pipeline.store.review import (
     CONFIRM,
@@ -95,17 +96,16 @@ class Desk:
 
     def _take(self, connection: sa.Connection, user: User) -> Given | None:
         now = self.now()
-        mine = sa.and_(readings.c.status == TAKEN, readings.c.user_id == user.id)
-        number = connection.scalar(sa.select(readings.c.id).where(mine).order_by(readings.c.taken_at.desc()).limit(1))
+        number = connection.scalar(_OWN, {"reader": user.id})
         if number is None:
-            number = connection.scalar(_next(user.id, now, now - self.lease))
+            number = connection.scalar(_NEXT, self._who(user))
             if number is None:
                 return None
             values = {"status": TAKEN, "user_id": user.id, "taken_at": now, "taken_until": now + self.lease}
         else:
             values = {"taken_until": now + self.lease}
-        connection.execute(readings.update().where(readings.c.id == number).values(values))
-        return _given(connection, number)
+        connection.execute(_READING, {"reading": number} | values)
+        return self._given(connection, number)
 
     def decide(self, user: User, reading_id: int, verdict: Verdict) -> Saved:
         """Keep a decision and finish its reading; sent twice, it is kept once.
@@ -115,31 +115,25 @@ class Desk:
         return self.pool.write(lambda connection: self._decide(connection, user, reading_id, verdict))
 
     def _decide(self, connection: sa.Connection, user: User, reading_id: int, verdict: Verdict) -> Saved:
-        kept = connection.execute(_saved().where(decisions.c.nonce == verdict.nonce)).one_or_none()
+        kept = connection.execute(_SAVED, {"form": verdict.nonce}).one_or_none()
         if kept is not None:
             return _saved_of(kept, user, reading_id)
         now = self.now()
-        given = _given(connection, reading_id)
+        given = self._given(connection, reading_id)
         if given is None:
             raise RefusedError("desk.refused.gone")
         self._require_complete(given, verdict)
-        mine = sa.and_(readings.c.id == reading_id, readings.c.status == TAKEN, readings.c.user_id == user.id)
-        taken_at = connection.scalar(sa.select(readings.c.taken_at).where(mine))
-        finished = connection.execute(readings.update().where(mine).values(status=DONE, taken_until=None))
-        if finished.rowcount != 1:
+        finished = connection.execute(_FINISH, {"reading": reading_id, "reader": user.id}).one_or_none()
+        if finished is None:
             raise RefusedError("desk.refused.gone")
-        row = self._row(given, user, verdict, now, (now - taken_at).total_seconds() if taken_at else 0.0)
-        row["supersedes"] = connection.scalar(
-            sa.select(sa.func.max(decisions.c.id)).where(decisions.c.reading_id == reading_id)
-        )
-        connection.execute(decisions.insert().values(row))
-        waiting = sa.and_(readings.c.item_id == given.item_id, readings.c.status == WAITING)
-        connection.execute(readings.update().where(waiting).values(status=OPEN))
-        saved = _saved_of(
-            connection.execute(_saved().where(decisions.c.nonce == verdict.nonce)).one(), user, reading_id
-        )
-        audit.record(connection, user, "decision", given.ticket["ticket_id"], decision=saved.id, kind=row["action"])
-        return saved
+        seconds = (now - finished.taken_at).total_seconds() if finished.taken_at else 0.0
+        row = self._row(given, user, verdict, now, seconds)
+        row["supersedes"] = connection.scalar(_BEFORE, {"reading": reading_id})
+        made: int = connection.execute(_KEEP, row).scalar_one()
+        connection.execute(_WAKE, {"item": given.item_id})
+        ticket_id = given.ticket["ticket_id"]
+        audit.record(connection, user, "decision", ticket_id, decision=made, kind=row["action"])
+        return Saved(made, ticket_id, row["type"], row["cause"], row["kind"], row["action"])
 
     def _require_complete(self, given: Given, verdict: Verdict) -> None:
         causes = [cause for cause in (verdict.cause, verdict.second_cause) if cause]
@@ -207,16 +201,31 @@ class Desk:
         _release(connection, user)
         values = {"status": TAKEN, "user_id": user.id, "taken_at": now, "taken_until": now + self.lease}
         connection.execute(readings.update().where(readings.c.id == before.reading_id).values(values))
-        given = _given(connection, before.reading_id)
+        given = self._given(connection, before.reading_id)
         assert given is not None  # noqa: S101 - it was there to be decided about
         audit.record(connection, user, "decision_withdrawn", given.ticket["ticket_id"], decision=before.id)
         return given
 
+    def _given(self, connection: sa.Connection, reading_id: int) -> Given | None:
+        """Return a reading with its ticket as the present tree reads it."""
+        given, lineage = _given(connection, reading_id), self.taxonomy.lineage
+        if given is None:
+            return None
+        kind, cause = agent_now(given.agent_type, given.agent_cause, lineage)
+        return replace(given, agent_type=kind, agent_cause=cause, ticket=ticket_now(given.ticket, lineage))
+
     def left(self, user: User) -> int:
         """Return how many tickets the user could still get."""
+        return self.pool.read(lambda connection: self.left_in(connection, user))
+
+    def left_in(self, connection: sa.Connection, user: User) -> int:
+        """Return the same within a transaction."""
+        return connection.scalar(_LEFT, self._who(user)) or 0
+
+    def _who(self, user: User) -> Mapping[str, Any]:
+        """Return what `_available` has to know."""
         now = self.now()
-        query = sa.select(sa.func.count()).select_from(_available(user.id, now, now - self.lease).subquery())
-        return self.pool.read(lambda connection: connection.scalar(query) or 0)
+        return {"reader": user.id, "time": now, "skipped_since": now - self.lease}
 
 
 def release(connection: sa.Connection, user: User) -> None:
@@ -230,37 +239,76 @@ def _release(connection: sa.Connection, user: User) -> None:
     connection.execute(readings.update().where(mine).values(values))
 
 
-def _next(user_id: int, now: datetime, skipped_since: datetime) -> sa.Select[Any]:
-    query = _available(user_id, now, skipped_since).order_by(readings.c.run_id.desc(), readings.c.position)
-    # On PostgreSQL two who ask at once do not wait for each other, but get different rows.
-    return query.limit(1).with_for_update(skip_locked=True, of=readings)
-
-
-def _available(user_id: int, now: datetime, skipped_since: datetime) -> sa.Select[Any]:
+def _available() -> sa.Select[Any]:
+    """Select the readings that the `reader` could get at the `time`, but for those he skipped since `skipped_since`."""
     other = readings.alias()
+    reader = sa.bindparam("reader", type_=sa.Integer)
     his = sa.exists().where(
-        other.c.item_id == readings.c.item_id, other.c.user_id == user_id, other.c.status.in_((TAKEN, DONE))
+        other.c.item_id == readings.c.item_id, other.c.user_id == reader, other.c.status.in_((TAKEN, DONE))
     )
     skipped = sa.exists().where(
-        skips.c.reading_id == readings.c.id, skips.c.user_id == user_id, skips.c.at > skipped_since
+        skips.c.reading_id == readings.c.id,
+        skips.c.user_id == reader,
+        skips.c.at > sa.bindparam("skipped_since", type_=sa.DateTime),
     )
-    free = sa.or_(readings.c.status == OPEN, sa.and_(readings.c.status == TAKEN, readings.c.taken_until < now))
+    expired = readings.c.taken_until < sa.bindparam("time", type_=sa.DateTime)
+    free = sa.or_(readings.c.status == OPEN, sa.and_(readings.c.status == TAKEN, expired))
     return sa.select(readings.c.id).where(free, ~his, ~skipped)
 
 
-def _given(connection: sa.Connection, reading_id: int) -> Given | None:
+# Made once: to put one of these together takes longer than the database takes to answer it.
+_LEFT = sa.select(sa.func.count()).select_from(_available().subquery())
+_NEXT = (
+    _available()
+    .order_by(readings.c.run_id.desc(), readings.c.position)
+    .limit(1)
+    # On PostgreSQL two who ask at once do not wait for each other, but get different rows.
+    .with_for_update(skip_locked=True, of=readings)
+)
+
+
+_READER, _THIS = sa.bindparam("reader", type_=sa.Integer), sa.bindparam("reading", type_=sa.Integer)
+_OWN = (
+    sa.select(readings.c.id)
+    .where(readings.c.status == TAKEN, readings.c.user_id == _READER)
+    .order_by(readings.c.taken_at.desc())
+    .limit(1)
+)
+_READING = readings.update().where(readings.c.id == _THIS)
+_FINISH = (
+    readings.update()
+    .where(readings.c.id == _THIS, readings.c.status == TAKEN, readings.c.user_id == _READER)
+    .values(status=DONE, taken_until=None)
+    .returning(readings.c.taken_at)
+)
+_KEEP = decisions.insert().returning(decisions.c.id)
+_BEFORE = sa.select(sa.func.max(decisions.c.id)).where(decisions.c.reading_id == _THIS)
+_WAKE = (
+    readings.update()
+    .where(readings.c.item_id == sa.bindparam("item", type_=sa.Integer), readings.c.status == WAITING)
+    .values(status=OPEN)
+)
+
+
+def _ticket() -> sa.Select[Any]:
     item, ticket = review_items.c, predictions.c
     same = [item[column.name] == column for column in predictions.primary_key.columns]
-    query = (
+    return (
         sa.select(predictions, item.id.label("item"), item.reasons.label("why"), item.agent_type, item.agent_cause,
                   item.evidence, readings.c.kind.label("how"), runs.c.model.label("by"))
         .select_from(readings)
         .join(review_items, item.id == readings.c.item_id)
         .join(predictions, sa.and_(*same))
         .join(runs, runs.c.id == ticket.run_id)
-        .where(readings.c.id == reading_id)
+        .where(readings.c.id == _THIS)
     )  # fmt: skip
-    row = connection.execute(query).one_or_none()
+
+
+_TICKET = _ticket()
+
+
+def _given(connection: sa.Connection, reading_id: int) -> Given | None:
+    row = connection.execute(_TICKET, {"reading": reading_id}).one_or_none()
     if row is None:
         return None
     names = predictions.c.keys()
@@ -283,8 +331,11 @@ def _stands() -> sa.ColumnElement[bool]:
     return sa.and_(decisions.c.action != WITHDRAW, ~sa.exists().where(later.c.supersedes == decisions.c.id))
 
 
-def _saved() -> sa.Select[Any]:
-    return sa.select(decisions, review_items.c.ticket_id).join(review_items, review_items.c.id == decisions.c.item_id)
+_SAVED = (
+    sa.select(decisions, review_items.c.ticket_id)
+    .join(review_items, review_items.c.id == decisions.c.item_id)
+    .where(decisions.c.nonce == sa.bindparam("form"))
+)
 
 
 def _saved_of(row: sa.Row[Any], user: User, reading_id: int) -> Saved:

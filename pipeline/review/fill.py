@@ -104,10 +104,8 @@ class Filler:
         except GongdanError as error:  # without the corpus the queue lacks one of its reasons
             logger.warning("no corpus to compare with", extra={"code": error.code})
             return
-        answered = range(len(texts.unsure), len(texts.unsure) + len(texts.answered))
-        narratives = [*texts.unsure.values(), *texts.answered]
-        found = unlike(known, narratives, answered, limits, self.settings.seed)
-        for at, strength in zip(texts.unsure, found, strict=False):
+        found = unlike(known, texts.answered, list(texts.unsure.values()), limits, self.settings.seed)
+        for at, strength in zip(texts.unsure, found, strict=True):
             if strength > 0:
                 tickets[at].found["unlike"] = float(strength)
 

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from scipy.sparse import csr_array, diags_array, vstack
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
 from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.preprocessing import normalize
 
 from pipeline.store.review import SHOWN, decisions, review_items
 from pipeline.store.schema import predictions
 
 _WIDTH = 2**18  # of vectors: pairs of common characters hardly ever meet
-_OVERLAP = 200  # decisions read again: on PostgreSQL a lower number may be committed after a higher one
+_LEAST = 0.1  # cosine: below it, tickets share a call centre's manner of speaking and nothing else
+_OVERLAP = 200  # decisions looked for again: on PostgreSQL a lower number may be committed after a higher one
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,68 +44,100 @@ def _vectorizer() -> HashingVectorizer:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Weighted:
+    """Vectors of the first so many reviewed tickets; nothing of it changes.
+
+    They are never weighted as a whole, which would take long: a cosine needs the squares of the weights only.
+    """
+
+    counts: csr_array = field(default_factory=lambda: csr_array((0, _WIDTH)))  # which pairs a ticket has
+    squares: NDArray[np.float64] = field(default_factory=lambda: np.zeros(_WIDTH))
+    lengths: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+
 @dataclass(slots=True)
 class Nearest:
     """Pairs of characters, weighted by how rare they are among the reviewed tickets (TF-IDF). Safe between threads.
 
-    Grows with the decisions; those about blind tickets stay out, so that the honest figures tell nobody anything.
+    Grows with the decisions; those about blind tickets stay out, so that the honest figures tell nobody anything. While
+    one thread reads new decisions the others do not wait for it, but answer from what was read before.
     """
 
     vectorizer: HashingVectorizer = field(default_factory=_vectorizer)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    seen: tuple[int, int] = (0, 0)  # the highest decision read, and how many there were
+    seen: int = 0  # the highest decision read
+    lately: frozenset[int] = frozenset()  # the decisions read, of the last _OVERLAP numbers
     rows: list[Reviewed] = field(default_factory=list)
     places: dict[int, int] = field(default_factory=dict)  # item id -> row
-    counts: csr_array = field(default_factory=lambda: csr_array((0, _WIDTH)))
-    weighted: csr_array = field(default_factory=lambda: csr_array((0, _WIDTH)))
-    weights: Any = None
+    withdrawn: frozenset[int] = frozenset()  # rows
+    held: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_WIDTH, np.int64))  # so many tickets have a pair
+    weighted: _Weighted = field(default_factory=_Weighted)
 
     def to(self, connection: sa.Connection, narrative: str, item_id: int, n: int = 3) -> list[Near]:
         """Return the `n` reviewed tickets nearest to a narrative, without the ticket itself."""
-        with self.lock:
-            self._catch_up(connection)
-            if not self.rows:
-                return []
-            asked = csr_array(normalize(csr_array(self.vectorizer.transform([narrative])) @ self.weights))
-            cosines = (self.weighted @ asked.T).toarray().ravel()
-            for at, row in enumerate(self.rows):
-                if row.type is None or row.item_id == item_id:
-                    cosines[at] = 0
-            ranked = np.argsort(-cosines, kind="stable")[:n]
-            return [Near(self.rows[at], float(cosines[at])) for at in ranked if cosines[at] > 0]
+        if self.lock.acquire(blocking=False):
+            try:
+                self._catch_up(connection)
+            finally:
+                self.lock.release()
+        among = self.weighted
+        if not among.lengths.size:
+            return []
+        asked = np.zeros(_WIDTH)
+        pairs = csr_array(self.vectorizer.transform([narrative])).indices
+        asked[pairs] = among.squares[pairs]
+        lengths = among.lengths * np.sqrt(asked.sum())
+        cosines = np.divide(among.counts @ asked, lengths, out=np.zeros(lengths.size), where=lengths > 0)
+        hidden = {*self.withdrawn, self.places.get(item_id, lengths.size)}
+        cosines[[at for at in hidden if at < lengths.size]] = 0
+        ranked = np.argsort(-cosines, kind="stable")[:n]
+        found = [Near(self.rows[at], float(cosines[at])) for at in ranked if cosines[at] >= _LEAST]
+        return [near for near in found if near.ticket.type is not None]  # one may have been withdrawn just now
 
     def _catch_up(self, connection: sa.Connection) -> None:
-        there = connection.execute(sa.select(sa.func.max(decisions.c.id), sa.func.count(decisions.c.id))).one()
-        now = (there[0] or 0, there[1])
-        if now == self.seen:
+        there = frozenset(connection.scalars(_NUMBERS, {"number": self.seen - _OVERLAP}).all())
+        fresh = there - self.lately
+        if not fresh:
             return
-        self._add(connection.execute(_after(self.seen[0] - _OVERLAP)).all())
-        self.seen = now
-        held = np.bincount(self.counts.indices, minlength=_WIDTH)
-        self.weights = diags_array(np.log((1 + len(self.rows)) / (1 + held)) + 1)
-        self.weighted = csr_array(normalize(self.counts @ self.weights))
+        counts = self._add(connection.execute(_AFTER, {"number": min(fresh) - 1}).all())
+        self.seen = max(there)
+        self.lately = frozenset(number for number in there if number > self.seen - _OVERLAP)
+        few = np.arange(len(self.rows) + 1)  # what a pair can be held by: far fewer numbers than there are pairs
+        squares = ((np.log((1 + len(self.rows)) / (1 + few)) + 1) ** 2)[self.held]
+        self.weighted = _Weighted(counts, squares, np.sqrt(counts @ squares))
 
-    def _add(self, rows: Sequence[sa.Row[Any]]) -> None:
-        fresh = []
+    def _add(self, rows: Sequence[sa.Row[Any]]) -> csr_array:
+        fresh, withdrawn = [], set(self.withdrawn)
         for row in rows:
             reviewed = Reviewed(row.item_id, row.ticket_id, row.narrative, row.type, row.cause)
             if row.item_id in self.places:
                 self.rows[self.places[row.item_id]] = reviewed  # decided again, or withdrawn
             else:
-                self.places[row.item_id] = len(self.rows)
                 self.rows.append(reviewed)
+                self.places[row.item_id] = len(self.rows) - 1
                 fresh.append(row.narrative)
-        if fresh:
-            self.counts = csr_array(vstack([self.counts, csr_array(self.vectorizer.transform(fresh))], format="csr"))
+            change = withdrawn.discard if row.type is not None else withdrawn.add
+            change(self.places[row.item_id])
+        self.withdrawn = frozenset(withdrawn)
+        if not fresh:
+            return self.weighted.counts
+        counts = csr_array(self.vectorizer.transform(fresh))
+        self.held += np.bincount(counts.indices, minlength=_WIDTH)
+        return csr_array(vstack([self.weighted.counts, counts], format="csr"))
 
 
-def _after(number: int) -> sa.Select[Any]:
+def _after() -> sa.Select[Any]:
     item = review_items.c
     same = [item[column.name] == column for column in predictions.primary_key.columns]
     return (
         sa.select(decisions.c.item_id, decisions.c.type, decisions.c.cause, item.ticket_id, predictions.c.narrative)
         .join(review_items, item.id == decisions.c.item_id)
         .join(predictions, sa.and_(*same))
-        .where(decisions.c.id > number, decisions.c.kind == SHOWN, ~item.blind)
+        .where(decisions.c.id > sa.bindparam("number"), decisions.c.kind == SHOWN, ~item.blind)
         .order_by(decisions.c.id)
     )
+
+
+_AFTER = _after()
+_NUMBERS = sa.select(decisions.c.id).where(decisions.c.id > sa.bindparam("number"))

@@ -1,5 +1,6 @@
 """Why a ticket may be worth a look: what its stored answer, the agent's classification and its text tell."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -24,6 +25,7 @@ ORDER: tuple[Reason, ...] = (
 )
 SPOT_CHECK = "spot_check"  # what a drawn ticket without any of them shows as its reason
 _LEAST_LABELS = 50  # tickets with an agent's type: with fewer, confident learning has nothing to learn from
+_LEAST_OF_TYPE = 5  # and of one type: what a type usually looks like, a ticket or two cannot say
 
 
 @dataclass(slots=True)
@@ -128,8 +130,9 @@ def add_label_errors(tickets: Sequence[Looked], taxonomy: Taxonomy) -> None:
     Confident learning (Northcutt et al. 2021, doi 10.1613/jair.1.12125) by cleanlab. The model has never seen these
     tickets, so its probabilities are out of sample, as the method asks.
     """
-    labelled = [ticket for ticket in tickets if ticket.agent_type is not None]
-    classes = sorted({ticket.agent_type for ticket in labelled if ticket.agent_type is not None})
+    counts = Counter(ticket.agent_type for ticket in tickets if ticket.agent_type is not None)
+    classes = sorted(kind for kind, number in counts.items() if number >= _LEAST_OF_TYPE)
+    labelled = [ticket for ticket in tickets if ticket.agent_type in classes]
     if len(labelled) < _LEAST_LABELS or len(classes) < 2:
         return
     columns = [taxonomy.type_ids.index(kind) for kind in classes]

@@ -58,7 +58,7 @@ class Screen:
     @property
     def suggested(self) -> str:
         """The cause that the model names, "" when nothing is suggested."""
-        return "" if self.blind else str(self.given.ticket["cause"])
+        return next((choice.cause.id for choice in self.choices if choice.by_model), "")
 
 
 def screen(given: Given, taxonomy: Taxonomy, near: Sequence[Near]) -> Screen:
@@ -94,7 +94,7 @@ def clause_of(cause: Cause, taxonomy: Taxonomy) -> str:
 def _agent(given: Given, taxonomy: Taxonomy) -> Path:
     return Path(
         taxonomy.type(given.agent_type).name if given.agent_type else None,
-        taxonomy.cause(given.agent_cause).name if given.agent_cause else None,
+        taxonomy.name_of(given.agent_cause) if given.agent_cause else None,
     )
 
 
@@ -102,17 +102,18 @@ def _model(given: Given, taxonomy: Taxonomy) -> Path:
     ticket = given.ticket
     return Path(
         taxonomy.type(ticket["type"]).name,
-        taxonomy.cause(ticket["cause"]).name,
+        taxonomy.name_of(ticket["cause"]),
         ticket["type_probability"],
         ticket["cause_probability"],
     )
 
 
 def _choices(given: Given, taxonomy: Taxonomy) -> list[Choice]:
-    """Return the model's causes, the likeliest first, and the agent's."""
+    """Return the model's causes, the likeliest first, and the agent's; of a cause that was split its parts."""
     ticket = given.ticket
     named = {ticket["cause"]: ticket["cause_probability"]} | dict(ticket["alternatives"])
-    wanted = [*named, *([given.agent_cause] if given.agent_cause and given.agent_cause not in named else [])]
+    said = [*named, *([given.agent_cause] if given.agent_cause else [])]
+    wanted = dict.fromkeys(present for cause_id in said for present in _present(cause_id, taxonomy))
     return [
         Choice(
             key,
@@ -122,16 +123,16 @@ def _choices(given: Given, taxonomy: Taxonomy) -> list[Choice]:
             cause_id == given.agent_cause,
             cause_id == ticket["cause"],
         )
-        for key, cause_id in enumerate(wanted[:_MOST_KEYS], start=1)
+        for key, cause_id in enumerate([*wanted][:_MOST_KEYS], start=1)
     ]
 
 
 def _rules(given: Given, taxonomy: Taxonomy) -> list[BoundaryRule]:
     """Return the rules about the agent's and the model's classification, those about both first."""
-    of_model = taxonomy.rules_for(given.ticket["cause"])
+    of_model = tuple(rule for it in _present(given.ticket["cause"], taxonomy) for rule in taxonomy.rules_for(it))
     of_agent: tuple[BoundaryRule, ...] = ()
     if given.agent_cause:
-        of_agent = taxonomy.rules_for(given.agent_cause)
+        of_agent = tuple(rule for it in _present(given.agent_cause, taxonomy) for rule in taxonomy.rules_for(it))
     elif given.agent_type:
         causes = {cause.id for cause in taxonomy.causes_of(given.agent_type)}
         of_agent = tuple(
@@ -140,3 +141,8 @@ def _rules(given: Given, taxonomy: Taxonomy) -> list[BoundaryRule]:
     both = [rule for rule in of_model if rule in of_agent]
     rest = [rule for rule in (*of_model, *of_agent) if rule not in both]
     return list(dict.fromkeys([*both, *rest]))[:_MOST_RULES]
+
+
+def _present(cause_id: str, taxonomy: Taxonomy) -> tuple[str, ...]:
+    """Return a cause, or what it was split into."""
+    return (cause_id,) if cause_id in taxonomy.cause_ids else taxonomy.lineage.parts(cause_id)

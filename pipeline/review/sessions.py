@@ -71,13 +71,15 @@ def purge(connection: sa.Connection, settings: AccessSettings, at: datetime) -> 
     return connection.execute(sessions.delete().where(idle | old)).rowcount
 
 
+_OPEN = (  # made once, as every request asks it
+    sa.select(sessions, users.c.id, users.c.name, users.c.role, users.c.must_change)
+    .join(users, users.c.id == sessions.c.user_id)
+    .where(sessions.c.token_sha256 == sa.bindparam("digest"), users.c.active)
+)
+
+
 def _row(connection: sa.Connection, digest: str) -> sa.Row[Any] | None:
-    query = (
-        sa.select(sessions, users.c.id, users.c.name, users.c.role, users.c.must_change)
-        .join(users, users.c.id == sessions.c.user_id)
-        .where(sessions.c.token_sha256 == digest, users.c.active)
-    )
-    return connection.execute(query).one_or_none()
+    return connection.execute(_OPEN, {"digest": digest}).one_or_none()
 
 
 def _seen(connection: sa.Connection, digest: str, at: datetime) -> None:

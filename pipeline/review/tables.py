@@ -77,9 +77,8 @@ def type_name(taxonomy: Taxonomy, type_id: str | None) -> str | None:
 
 
 def cause_name(taxonomy: Taxonomy, cause_id: str | None) -> str | None:
-    """Return what people call a cause; its id if only a former tree knew it."""
-    found = taxonomy.find_cause(cause_id) if cause_id else None
-    return found.name if found else cause_id
+    """Return what people call a cause, 原“…” of a former one; its id if this tree never knew it."""
+    return taxonomy.name_of(cause_id) if cause_id else cause_id
 
 
 def _ticket(row: Row, taxonomy: Taxonomy, t: Translate) -> tuple[Cell, ...]:

@@ -1,9 +1,10 @@
 """Decisions become labelled narratives to train on, each with where it comes from."""
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def teach(connection: sa.Connection, corpus: Sequence[Labelled], taxonomy: Taxon
     narrative of the corpus that calibrates or tests (`pipeline.corpus.split`). Raises FileError if the file cannot be
     written.
     """
-    reviewed = [row for row in rows(connection, Filter(), None, 0) if row.cause in taxonomy.cause_ids]
+    found = (_now(row, taxonomy) for row in rows(connection, Filter(), None, 0))
+    reviewed = [row for row in found if row.cause in taxonomy.cause_ids]
     blind: dict[int, str] = {row.id: row.narrative for row in connection.execute(_blind())}
     candidates = sorted((row for row in reviewed if row.item not in blind), key=lambda row: row.item)
     measuring: Split = "test"
@@ -50,6 +52,17 @@ def teach(connection: sa.Connection, corpus: Sequence[Labelled], taxonomy: Taxon
     _write(path, _lines(kept, _chains(connection)))
     corrections = sum(row.cause != row.model_cause for row in kept)
     return Taught(len(kept), corrections, len(candidates) - len(kept))
+
+
+def _now(row: Row, taxonomy: Taxonomy) -> Row:
+    """Return a decision in the present tree; one for a cause that was split keeps that and teaches nothing."""
+    kind, cause = taxonomy.lineage.read(row.type, row.cause)
+    model_type, model_cause = taxonomy.lineage.read(row.model_type, row.model_cause)
+    second = taxonomy.lineage.successor(row.second_cause) if row.second_cause else None
+    return replace(
+        row, type=kind, cause=cause, second_cause=None if second == cause else second, model_type=model_type,
+        model_cause=model_cause,
+    )  # fmt: skip
 
 
 def _blind() -> sa.Select[Any]:
@@ -97,6 +110,6 @@ def _write(path: Path, lines: Iterator[dict[str, Any]]) -> None:
             file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         partial.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise FileError("file_unwritable", f"无法写入 {path}：{error.strerror}。") from error
-    finally:
-        partial.unlink(missing_ok=True)

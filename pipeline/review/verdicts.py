@@ -71,9 +71,12 @@ def second_readings(connection: sa.Connection, span: Span = ALL) -> list[Pair]:
 
 
 def queue_verdicts(connection: sa.Connection, span: Span = ALL) -> list[Verdict]:
-    """Read what was decided about the tickets that were picked for a reason, with the suggestion shown."""
+    """Read what was decided about the tickets that were picked for a reason, with the suggestion shown.
+
+    Of one whose cause was split, and that was read again since, it is the first reading that judges the model.
+    """
     shown = effective("shown")
-    chosen = (sa.not_(shown.c.blind), shown.c.kind == SHOWN)
+    chosen = (sa.not_(shown.c.blind), shown.c.kind == SHOWN, shown.c.number == FIRST)
     query = sa.select(*_columns(shown)).where(*chosen, *span.conditions(shown)).order_by(shown.c.item_id)
     return [Verdict(*row) for row in connection.execute(query)]
 

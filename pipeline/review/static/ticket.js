@@ -17,7 +17,7 @@
     const form = one("#decision");
     form.elements.cause.value = button.dataset.cause;
     one("#chosen").textContent = `${button.dataset.typeName} / ${button.dataset.name}`;
-    for (const other of document.querySelectorAll(".choices button.on")) other.classList.remove("on");
+    for (const other of document.querySelectorAll("button.on[data-cause]")) other.classList.remove("on");
     button.classList.add("on");
     tell("");
     const corrects = form.dataset.suggested !== "" && button.dataset.cause !== form.dataset.suggested;
@@ -118,6 +118,8 @@
     if (button.dataset.cause) choose(button);
     else if (button.id === "help") one("#keys").showModal();
     else if (button.dataset.type) {
+      for (const other of document.querySelectorAll("#types button.on")) other.classList.remove("on");
+      button.classList.add("on");
       one("#types").classList.add("passed");
       button.blur();
     }

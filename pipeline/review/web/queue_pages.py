@@ -6,13 +6,14 @@ from http import HTTPStatus
 from secrets import token_urlsafe
 from typing import Annotated
 
+import sqlalchemy as sa
 from fastapi import Form, HTTPException, Query
 from pydantic import StringConstraints
 
 from pipeline.review.access import Permission
 from pipeline.review.desk import Desk, Given, RefusedError, Saved, Verdict
-from pipeline.review.nearest import Nearest
-from pipeline.review.screen import Screen, clause_of, screen
+from pipeline.review.nearest import Near, Nearest
+from pipeline.review.screen import clause_of, screen
 from pipeline.review.search import Search
 from pipeline.review.web.fields import FormLine, QueryLine, RowId
 from pipeline.review.web.guard import Routes
@@ -111,14 +112,15 @@ class Queue:
         self, visit: Visit, template: str, given: Given | None, *, saved: Saved | None = None, refused: str = ""
     ) -> Response:
         taxonomy = self.desk.taxonomy
+        near, left = visit.pool.read(lambda connection: self._beside(connection, visit, given)) if given else ([], 0)
         return visit.render(
             template,
             status=HTTPStatus.CONFLICT if refused.startswith("desk.refused") else HTTPStatus.OK,
-            screen=self._screen(visit, given),
+            screen=screen(given, taxonomy, near) if given else None,
             saved=saved,
             saved_cause=self._cause_name(saved.cause) if saved else "",
             refused=refused,
-            left=self.desk.left(visit.user) if given else 0,
+            left=left,
             nonce=token_urlsafe(24),
             look_again=_look_again(given, _TRIES),
             keys=KEYS,
@@ -130,17 +132,15 @@ class Queue:
             clause=self._clause,
         )
 
-    def _screen(self, visit: Visit, given: Given | None) -> Screen | None:
-        if given is None:
-            return None
+    def _beside(self, connection: sa.Connection, visit: Visit, given: Given) -> tuple[list[Near], int]:
+        """Return the tickets most like one, which is none if it is read blind, and how many are left."""
         near = []
         if given.kind == SHOWN:
-            text = given.ticket["narrative"]
-            near = visit.pool.read(lambda connection: self.nearest.to(connection, text, given.item_id))
-        return screen(given, self.desk.taxonomy, near)
+            near = self.nearest.to(connection, given.ticket["narrative"], given.item_id)
+        return near, self.desk.left_in(connection, visit.user)
 
     def _cause_name(self, cause_id: str) -> str:
-        return self.desk.taxonomy.cause(cause_id).name
+        return self.desk.taxonomy.name_of(cause_id)
 
     def _named(self, text: str) -> str:
         """Return a rule's text with the names of the causes that it calls by their ids."""

@@ -1,6 +1,7 @@
 """What every answer carries, and what is refused before anybody looks at it."""
 
 import logging
+import re
 import traceback
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _STRICT_TRANSPORT = "max-age=31536000"
+_UTF8 = re.compile(r'[^;]+; *charset="?utf-8"?')
 _KEPT, _NOT_KEPT = "public, max-age=86400", "no-store"
 
 
@@ -54,6 +56,8 @@ class Shield:
         try:
             if scope["method"] not in SAFE and is_foreign(Headers(scope=scope)):
                 await self._refuse(HTTPStatus.FORBIDDEN, scope, receive, answer)
+            elif not is_in_utf8(Headers(scope=scope).get("content-type", "")):
+                await self._refuse(HTTPStatus.BAD_REQUEST, scope, receive, answer)
             else:
                 await self._app(scope, replayed(await body_of(scope, receive), receive), answer)
         except _TooLargeError:
@@ -100,6 +104,16 @@ def is_foreign(headers: Headers) -> bool:
         return urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
     except ValueError:
         return True
+
+
+def is_in_utf8(content_type: str) -> bool:
+    """Tell whether a form is in UTF-8, as browsers send ours; by other codecs of Python it could hold half characters.
+
+    >>> is_in_utf8("multipart/form-data; boundary=b"), is_in_utf8("multipart/form-data; boundary=b; charset=utf-7")
+    (True, False)
+    """
+    kind = content_type.lower()
+    return "charset" not in kind or _UTF8.fullmatch(kind) is not None
 
 
 async def body_of(scope: Scope, receive: Receive) -> bytes:

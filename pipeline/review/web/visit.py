@@ -84,7 +84,7 @@ class Visit:
         return {"visit": self, "catalogue": self.catalogue, "t": self.t, "navigation": navigation}
 
 
-def _visit(request: Request) -> Visit:
+async def _visit(request: Request) -> Visit:  # what is not `async` costs a thread
     return cast(Visit, request.state.visit)  # the gate put it there, or nobody gets here
 
 

@@ -1,13 +1,12 @@
 """The page in a real browser, at a desktop's and at a phone's width."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from pipeline.nightly.report import night_report, write_report
 from pipeline.taxonomy import Taxonomy
@@ -91,18 +90,6 @@ def _handled(number: int) -> Row:
         closed_at=f"2026-10-{day + number % 5} 19:00:00",
         agent_type="停送电投诉",
     )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.fail("there is no chromium to open the report in: run `make browser` (or `make test`, which does)")
-    with sync_playwright() as playwright:
-        # Chromium's sandbox does not start for root, as whom containers run.
-        opened = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(params=SIZES)
