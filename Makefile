@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint requirements.lock --build-constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly review test lint demo encoder train spark browser screenshots crash benchmark lock clean
+.PHONY: help nightly review test lint demo encoder train spark browser screenshots crash fuzz benchmark lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -50,6 +50,9 @@ screenshots: $(VENV)/.dev $(VENV)/.browser ## run a night on data/demo and take 
 
 crash: $(VENV)/.dev ## disturb nights 200 times over each kind of database: kills, lost connections, no room (about 15 minutes)
 	GONGDAN_CRASHES=200 $(BIN)/python -m pytest tests/nightly/test_crash.py
+
+fuzz: $(VENV)/.dev ## ask the review desk 2,000 things over each kind of database: no page may fail (about five minutes)
+	GONGDAN_CASES=2000 $(BIN)/python -m pytest tests/review/test_schema.py
 
 benchmark: $(VENV)/.dev ## a million tickets through gongdan score with the linear model (about five minutes)
 	$(BIN)/gongdan train --config configs/train/linear.yaml

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import Form, HTTPException, Query
+from markupsafe import Markup
 from pydantic import StringConstraints
 
 from pipeline.review.access import Permission
@@ -19,7 +20,7 @@ from pipeline.review.web.fields import FormLine, QueryLine, RowId
 from pipeline.review.web.guard import Routes
 from pipeline.review.web.visit import Here, Response, Visit
 from pipeline.store.review import SHOWN
-from pipeline.taxonomy import Cause
+from pipeline.taxonomy import Cause, Taxonomy
 
 _LONGEST = 2000  # characters of a clause or a note
 Text = Annotated[str, StringConstraints(max_length=_LONGEST, pattern=r"^[^\x00]*$"), Form()]
@@ -45,6 +46,10 @@ class Queue:
     desk: Desk
     search: Search
     nearest: Nearest = field(default_factory=Nearest)
+    options: Markup = field(init=False)  # all causes: made each time, they would be a fifth of the work for a page
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", _options(self.desk.taxonomy))
 
     def routes(self) -> Routes:
         """Return the routes, each bound to this queue."""
@@ -125,7 +130,7 @@ class Queue:
             look_again=_look_again(given, _TRIES),
             keys=KEYS,
             types=taxonomy.types,
-            causes_of=taxonomy.causes_of,
+            options=self.options,
             cause_name=self._cause_name,
             type_name=self._type_name,
             named=self._named,
@@ -152,6 +157,14 @@ class Queue:
 
     def _type_name(self, type_id: str) -> str:
         return self.desk.taxonomy.type(type_id).name
+
+
+def _options(taxonomy: Taxonomy) -> Markup:
+    option, group = Markup('<option value="{}">{}</option>'), Markup('<optgroup label="{}">{}</optgroup>')
+    return Markup().join(
+        group.format(kind.name, Markup().join(option.format(it.id, it.name) for it in taxonomy.causes_of(kind.id)))
+        for kind in taxonomy.types
+    )
 
 
 def _look_again(given: Given | None, tries: int) -> int:
