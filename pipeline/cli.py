@@ -11,6 +11,10 @@ import typer
 from typer.core import TyperGroup
 
 from pipeline import console
+from pipeline.commands import service
+from pipeline.commands import taxonomy as taxonomy_commands
+from pipeline.commands.service import model_folder
+from pipeline.commands.tune import tune
 from pipeline.errors import EXIT_FALLBACK, EXIT_PARTIAL, EXIT_UNWRITTEN, FileError, GongdanError
 from pipeline.settings import CONFIGS, CORPUS, DEFAULT_MODEL, LEXICON, NEIGHBOURS, REVIEWS, load_settings, resolve
 
@@ -50,7 +54,9 @@ app.add_typer(corpus_app, name="corpus")
 review_app = typer.Typer(help="The review desk, in a browser.", invoke_without_command=True)
 app.add_typer(review_app, name="review")
 
-ModelOption = Annotated[Path, typer.Option("--model", help="A model folder.")]
+ModelOption = Annotated[
+    Path, typer.Option("--model", help="A model folder, or what MLflow holds: models:/gongdan@champion.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
 
@@ -83,7 +89,7 @@ def score(
     from pipeline.taxonomy import Taxonomy
     from pipeline.tickets import count_hint
 
-    chosen = ScoreSettings.load(settings)
+    chosen, model = ScoreSettings.load(settings), model_folder(model)
     if engine == "spark":
         from pipeline.nightly.spark import score_parquet
 
@@ -132,7 +138,7 @@ def nightly(
 
     if log_json:
         console.log_as_json()
-    settings = load_settings(config, NightlySettings)
+    settings = service.with_model(load_settings(config, NightlySettings), fallback=fallback)
     with console.rows_progress() as begin:
         night = run_night(settings, since=since, fallback=fallback, replay=replay, begin=begin)
     console.show_night(night, Taxonomy.load())
@@ -160,11 +166,14 @@ def report_command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A folder; by default one of the report's own in var/reports.")
     ] = None,
+    tree: Annotated[
+        Path | None, typer.Option("--taxonomy", help="Read it under this tree, an older or a newer one.")
+    ] = None,
 ) -> None:
     """Write the report of a night or a month: report.html to look at, report.xlsx to work with.
 
     The newest night's report is for every morning; --month 2026-10 sums up the tickets accepted in that month.
-    docs/report.md says what each section counts.
+    docs/report.md says what each section counts, docs/taxonomy.md how a report reads under another tree.
     """
     from pipeline.nightly import NightlySettings
     from pipeline.nightly import report as reports
@@ -172,16 +181,18 @@ def report_command(
 
     if run is not None and month is not None:
         raise typer.BadParameter("give either --run or --month")
-    settings, taxonomy = load_settings(config, NightlySettings), Taxonomy.load()
+    settings = load_settings(config, NightlySettings)
+    taxonomy = Taxonomy.load() if tree is None else Taxonomy.load(tree)
 
     def read(connection: "Connection") -> reports.Report:
         if month is not None:
             return reports.month_report(connection, month.date(), taxonomy)
-        number = reports.newest_night(connection) if run is None else run
+        number = reports.newest_night(connection, taxonomy.version if tree else None) if run is None else run
         return reports.night_report(connection, number, taxonomy)
 
     report = reports.reading(settings.database, settings.retry, read)
-    written = reports.write_report(report, output or reports.REPORTS / report.name)
+    name = report.name if tree is None else f"{report.name}-{taxonomy.version}"
+    written = reports.write_report(report, output or reports.REPORTS / name)
     typer.echo(f"{written.page}\n{written.book}")
 
 
@@ -220,12 +231,16 @@ def review_fill(context: typer.Context) -> None:
 def review_password(
     context: typer.Context, name: Annotated[str, typer.Argument(help="Whose; the first administrator is admin.")]
 ) -> None:
-    """Give an account a new one-time password, when no administrator can do so in the browser."""
+    """Give an account a new one-time password, when no administrator can do so in the browser.
+
+    On an empty desk, `gongdan review password admin` makes the first administrator.
+    """
     from pipeline.review import users
     from pipeline.review.serve import opened
 
     with opened(context.obj) as desk:
-        typer.echo(users.reset_by_name(desk.pool, name, context.obj.access))
+        first = users.first_administrator(desk.pool, context.obj.access) if name == users.FIRST_NAME else None
+        typer.echo(first[1] if first else users.reset_by_name(desk.pool, name, context.obj.access))
 
 
 def _review_settings(config: Path) -> Any:  # noqa: ANN401 - its type needs what it is about to look for
@@ -282,7 +297,7 @@ def evaluate_command(
     from pipeline.corpus import load_labelled
     from pipeline.train.evaluate import evaluate
 
-    loaded = Model.load(model)
+    loaded = Model.load(model_folder(model))
     evaluation = evaluate(loaded, load_labelled(data, loaded.taxonomy), min_support=min_support)
     if as_json:
         _print_json({"model": loaded.name, **evaluation.figures()})
@@ -314,7 +329,7 @@ def explain_command(
     from pipeline.classify.neighbours import Neighbours
     from pipeline.corpus import load_labelled
 
-    loaded = Model.load(model)
+    loaded = Model.load(model_folder(model))
     narrative = _narrative(source, ticket, text)
     with console.steps() as step:
         step("leaving out words")
@@ -376,6 +391,9 @@ def taxonomy_check(
         raise typer.Exit(1)
     tree = Taxonomy.load(file)
     typer.echo(f"{file}: {len(tree.types)} types, {len(tree.causes)} causes, version {tree.version}: no fault found")
+
+
+taxonomy_app.command(name="migrate")(taxonomy_commands.migrate)
 
 
 @lexicon_app.command(name="check")
@@ -487,6 +505,10 @@ def _show_cut_changes(file: Path, data: Path) -> None:
 
 def _print_json(value: dict[str, Any]) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+service.register(app)
+app.command()(tune)
 
 
 def main() -> None:

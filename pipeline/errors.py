@@ -22,6 +22,8 @@ that whoever runs a command by the clock knows what to do without reading; 2 is 
 EXIT_PARTIAL = 8  # some files could not be read at all
 EXIT_FALLBACK = 9  # the previous model was used
 EXIT_UNWRITTEN = 11  # the answers are in the database, but what should lie beside it could not be written
+# How `gongdan promote` ends when a candidate does not pass: the model in service stays.
+EXIT_REFUSED = 12
 
 
 class GongdanError(Exception):

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,9 @@ from numpy.typing import NDArray
 
 from pipeline.errors import TaxonomyError
 from pipeline.settings import CONFIGS
-from pipeline.taxonomy_file import (
-    LINE,
-    SECTIONS,
-    Problem,
-    causes_below,
-    find_problems,
-    fold_name,
-    listed,
-    read_document,
-)
+from pipeline.taxonomy_changes import Change, Lineage, Retired
+from pipeline.taxonomy_file import LINE, SECTIONS, Problem, causes_below, fold_name, listed, read_document
+from pipeline.taxonomy_history import find_problems, move_of
 
 DEFAULT_PATH = CONFIGS / "taxonomy.yaml"
 OUT_OF_SCOPE = "out_of_scope"  # the id of the type that holds what is no complaint about the utility
@@ -48,6 +42,8 @@ class Cause:
     rare: bool = False
     boundary: bool = False
     boundary_note: str = ""
+    valid_from: date | None = None  # the first day on which it counts; None: always did
+    valid_to: date | None = None  # the first day on which it will not count any more; None: nobody knows one
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +83,8 @@ class Taxonomy:
     service_themes: Mapping[str, str] = field(default_factory=dict)
     customer_needs: Mapping[str, str] = field(default_factory=dict)
     departments: Mapping[str, str] = field(default_factory=dict)
+    retired: tuple[Retired, ...] = ()  # former causes
+    changes: tuple[Change, ...] = ()  # what became of them, in the order of time
 
     @classmethod
     def load(cls, path: Path = DEFAULT_PATH) -> "Taxonomy":
@@ -129,8 +127,32 @@ class Taxonomy:
         return self._types_by_id[type_id]
 
     def find_cause(self, name: str) -> Cause | None:
-        """Find a cause by id, Chinese name or alias; None if there is none."""
+        """Find a cause by id, Chinese name or alias; None if there is none.
+
+        The id or name of a former cause finds what it became, unless it was split.
+        """
         return self._causes_by_name.get(fold_name(name))
+
+    def find_retired(self, name: str) -> Retired | None:
+        """Find a former cause by the id or name it had; None if there is none, or if a present one is called so."""
+        return self._retired_by_name.get(fold_name(name))
+
+    def name_of(self, cause_id: str) -> str:
+        """Return what people call a cause: a former one 原“…”, one that this tree never knew by its id."""
+        if cause := self._causes_by_id.get(cause_id):
+            return cause.name
+        former = next((it for it in self.retired if it.id == cause_id), None)
+        return f"原“{former.name}”" if former else cause_id
+
+    @cached_property
+    def tree(self) -> tuple[tuple[str, str], ...]:
+        """What of a taxonomy a model depends on: (cause id, type id) in the order of the probability columns."""
+        return tuple((cause.id, cause.type_id) for cause in self.causes)
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """The way from former causes to the present ones."""
+        return Lineage(self.tree, self.changes)
 
     def find_type(self, name: str) -> TicketType | None:
         """Find a type by id or Chinese name, with or without the ending 投诉; None if there is none."""
@@ -164,7 +186,18 @@ class Taxonomy:
     @cached_property
     def _causes_by_name(self) -> dict[str, Cause]:
         names = ((name, cause) for cause in self.causes for name in (cause.id, cause.name, *cause.aliases))
-        return {fold_name(name): cause for name, cause in names}
+        found = {fold_name(name): cause for name, cause in names}
+        for former in self.retired:
+            if successor := self.lineage.successor(former.id):
+                for name in (former.id, former.name):
+                    found.setdefault(fold_name(name), self.cause(successor))
+        return found
+
+    @cached_property
+    def _retired_by_name(self) -> dict[str, Retired]:
+        present = {fold_name(name) for cause in self.causes for name in (cause.id, cause.name, *cause.aliases)}
+        names = {fold_name(name): former for former in self.retired for name in (former.name, former.id)}
+        return {name: former for name, former in names.items() if name not in present}
 
     @cached_property
     def _types_by_name(self) -> dict[str, TicketType]:
@@ -202,6 +235,11 @@ def _build(document: dict[str, Any], sha256: str) -> Taxonomy:
             )
             for rule in document.get("boundary_rules") or []
         ),
+        retired=tuple(
+            Retired(former["id"], former["zh"], former["type"], former["valid_to"])
+            for former in document.get("retired") or []
+        ),
+        changes=tuple(map(_change, document.get("changes") or [])),
         **{
             section: {key: name for key, name in (document.get(section) or {}).items() if key != LINE}
             for section in SECTIONS
@@ -228,7 +266,15 @@ def _cause(kind: dict[str, Any], group: dict[str, Any], node: dict[str, Any]) ->
         rare=bool(node.get("rare")),
         boundary=bool(node.get("boundary")),
         boundary_note=node.get("boundary_note") or "",
+        valid_from=node.get("valid_from"),
+        valid_to=node.get("valid_to"),
     )
+
+
+def _change(node: dict[str, Any]) -> Change:
+    move = move_of(node)
+    assert move is not None  # noqa: S101 - the checks came before
+    return Change(node["on"], move[0], _strings(move[1]["from"]), _strings(move[1]["to"]))
 
 
 def _strings(value: Any) -> tuple[str, ...]:  # noqa: ANN401

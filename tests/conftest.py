@@ -58,7 +58,24 @@ ROWS = [
     ("N4", "", "收费员态度恶劣", "", "13900139000"),
 ]
 _PER_CAUSE = 6
+_BEGUN = pytest.StashKey[float]()
 _SECONDS_UP = 60  # a server that crashed may take to recover
+
+
+_NOTEBOOKS = "tests/notebooks/"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Note when it began."""
+    session.config.stash[_BEGUN] = time.monotonic()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what the notebooks took, and everything."""
+    reports = [it for found in terminalreporter.stats.values() for it in found if isinstance(it, pytest.TestReport)]
+    notebooks = sum(it.duration for it in reports if it.nodeid.startswith(_NOTEBOOKS))
+    total = time.monotonic() - config.stash[_BEGUN]
+    terminalreporter.write_line(f"notebooks: {notebooks:.0f} s; all tests: {total:.0f} s")
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -291,3 +292,90 @@ def test_what_a_node_says_of_itself_is_read_and_what_it_does_not_say_is_empty(tm
     assert (bare.boundary, bare.rare, bare.scenes, bare.department, bare.theme) == (False, False, (), None, None)
     assert [(kind.definition, kind.owner) for kind in tree.types] == [("类义", "hall"), ("", None)]
     assert [(rule.unless, rule.note) for rule in tree.boundary_rules] == [("除非", "注")]
+
+
+HISTORY = (
+    GOOD
+    + """\
+retired:
+- {id: v, zh: 旧甲, type: a, valid_to: 2027-01-01}
+- {id: w, zh: 旧乙, type: a, valid_to: 2027-07-01}
+- {id: u, zh: 旧丙, type: b, valid_to: 2027-07-01}
+- {id: t, zh: 弃用, type: b, valid_to: 2026-12-01}
+changes:
+- {on: 2027-01-01, rename: {from: v, to: w}}
+- {on: 2027-07-01, merge: {from: [w, x], to: x}}
+- {on: 2027-07-01, split: {from: u, to: [y, z]}}
+"""
+)
+
+
+def test_the_history_of_a_tree_is_read_and_former_names_are_found(tmp_path: Path) -> None:
+    assert _problems(tmp_path, HISTORY.replace("zh: 另外", "zh: 另外, valid_from: 2027-07-01")) == []
+    tree = Taxonomy.load(tmp_path / "tree.yaml")
+    assert (tree.cause("y").valid_from, tree.cause("y").valid_to) == (date(2027, 7, 1), None)
+    assert [(former.id, former.valid_to.month) for former in tree.retired] == [("v", 1), ("w", 7), ("u", 7), ("t", 12)]
+    assert [tree.lineage.successor(cause) for cause in ("v", "w", "x", "u", "t")] == ["x", "x", "x", None, None]
+    for name in ("v", "旧甲", "w", " 旧 乙"):
+        assert tree.find_cause(name) is tree.cause("x")
+    assert tree.find_cause("旧丙") is tree.find_cause("u") is tree.find_cause("t") is None
+    assert [tree.name_of(cause) for cause in ("x", "u", "v", "never")] == ["某某", "原“旧丙”", "原“旧甲”", "never"]
+    former = tree.find_retired("旧丙")
+    assert former is not None
+    assert former.id == "u"
+    assert tree.find_retired("某某") is None
+
+
+def test_a_present_cause_that_is_called_like_a_former_one_is_the_one_that_is_found(tmp_path: Path) -> None:
+    assert _problems(tmp_path, HISTORY.replace("zh: 另外", "zh: 旧甲")) == []
+    tree = Taxonomy.load(tmp_path / "tree.yaml")
+    assert tree.find_cause("旧甲") is tree.cause("y")
+    assert tree.find_retired("旧甲") is None
+
+
+def test_the_shipped_tree_has_not_changed_yet(taxonomy: Taxonomy) -> None:
+    assert (taxonomy.version, taxonomy.retired, taxonomy.changes) == ("2026.11", (), ())
+    assert all(cause.valid_from is cause.valid_to is None for cause in taxonomy.causes)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "code"),
+    [
+        ("{id: w, zh: 旧乙, type: a, valid_to: 2027-07-01}", "{id: k, zh: 旧乙, type: a, valid_to: 2027-07-01}", 27,
+         "unknown_reference"),  # w goes, and nobody knows what it was called
+        ("{from: v, to: w}", "{from: v, to: q}", 27, "unknown_reference"),
+        ("{from: v, to: w}", "{from: v, to: t}", 27, "unknown_reference"),  # t is retired without a change
+        ("zh: 旧甲, type: a", "zh: 旧甲, type: x", 22, "unknown_reference"),
+        ("{id: t, zh: 弃用", "{id: y, zh: 弃用", 25, "former_stands"),
+        ("{id: t, zh: 弃用", "{id: u, zh: 弃用", 25, "duplicate_id"),
+        ("{from: u, to: [y, z]}", "{from: z, to: [y, x]}", 29, "former_stands"),
+        ("{from: u, to: [y, z]}", "{from: u, to: [y, v]}", 29, "cycle"),
+        ("{from: u, to: [y, z]}", "{from: w, to: [y, z]}", 29, "cycle"),
+        ("{from: v, to: w}", "{from: v, to: v}", 27, "cycle"),
+        ("{from: u, to: [y, z]}", "{from: u, to: [y]}", 29, "few_parts"),
+        ("{from: u, to: [y, z]}", "{from: u, to: [y, y]}", 29, "bad_shape"),
+        ("{from: u, to: [y, z]}", "{from: [u, t], to: [y, z]}", 29, "bad_shape"),
+        ("{from: [w, x], to: x}", "{from: [x], to: x}", 28, "few_parts"),
+        ("{from: [w, x], to: x}", "{from: [w], to: [x, y]}", 28, "bad_shape"),
+        ("{from: v, to: w}", "{from: [v, t], to: w}", 27, "bad_shape"),
+        ("rename: {from: v, to: w}", "renamed: {from: v, to: w}", 27, "bad_shape"),
+        ("rename: {from: v, to: w}", "rename: v", 27, "bad_shape"),
+        ("{from: v, to: w}", "{from: v, into: w}", 27, "unknown_key"),
+        ("on: 2027-01-01, rename", "on: 2027-08-01, rename", 28, "bad_dates"),  # no order of time any more
+        ("on: 2027-01-01, rename", "on: 2026-12-31, rename", 27, "bad_dates"),  # retired says otherwise
+        ("on: 2027-01-01, rename", "on: soon, rename", 27, "bad_dates"),
+        ("on: 2027-01-01, rename", "rename", 27, "bad_dates"),
+        ("type: b, valid_to: 2026-12-01", "type: b", 25, "bad_dates"),
+        ("zh: 另外", "zh: 另外, valid_from: 2027-08-01", 29, "bad_dates"),
+        ("zh: 另外", "zh: 另外, valid_to: 2027-07-01", 29, "bad_dates"),
+        ("zh: 另外", "zh: 另外, valid_from: 2027-01-02, valid_to: 2027-01-02", 14, "bad_dates"),
+        ("zh: 另外", "zh: 另外, valid_from: 2027", 14, "bad_dates"),
+        ("zh: 弃用", "name: 弃用", 25, "missing_name"),
+        ("id: y,", "id: [y],", 14, "bad_id"),
+    ],
+)  # fmt: skip
+def test_every_fault_of_a_history_is_named_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int, code: str
+) -> None:
+    assert old in HISTORY
+    assert (line, code) in _problems(tmp_path, HISTORY.replace(old, new, 1))

@@ -1,5 +1,6 @@
 """Many tickets through one model: several processes, answers in the order of the tickets, bounded memory."""
 
+import logging
 import multiprocessing
 import os
 import threading
@@ -105,6 +106,7 @@ _worker: tuple[Model, ScoreSettings] | None = None
 def _start_worker(folder: Path, settings: ScoreSettings) -> None:
     global _worker
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    logging.getLogger("pipeline.classify.model").setLevel(logging.ERROR)  # what is to be warned of, the parent has said
     _worker = (Model.load(folder, threads=1), settings)  # one process per core already
 
 

@@ -16,6 +16,7 @@ from pipeline.classify.calibrate import Calibration
 from pipeline.errors import ModelError
 from pipeline.settings import Settings
 from pipeline.taxonomy import Taxonomy
+from pipeline.taxonomy_changes import Projection
 from pipeline.text import Lexicon
 
 MANIFEST = "model.json"
@@ -74,25 +75,48 @@ def digest_of(manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def require_match(manifest: Manifest, folder: Path, taxonomy: Taxonomy, lexicon: Lexicon) -> None:
-    """Raise ModelError if the model was made for another tree or another lexicon."""
-    if manifest.tree != tree_of(taxonomy) or manifest.taxonomy_version != taxonomy.version:
-        raise ModelError(
-            "model_taxonomy",
-            f"{folder} was made for taxonomy {manifest.taxonomy_version}, in use is {taxonomy.version} with "
-            f"{len(taxonomy.causes)} causes; train again or use that taxonomy",
-        )
+def require_match(manifest: Manifest, folder: Path, taxonomy: Taxonomy, lexicon: Lexicon) -> Projection | None:
+    """Return how the model's probabilities add up to those of the taxonomy; None if it was made for this very tree.
+
+    Raises ModelError if the model was made for a tree with a cause that has no successor here, or for another lexicon.
+    """
     if manifest.lexicon_sha256 != lexicon.sha256:
         raise ModelError(
             "model_lexicon",
             f"{folder} was made with another lexicon, so it would read other words than it learned; train again or put "
             f"{folder / LEXICON} back in place",
         )
+    if manifest.tree == tree_of(taxonomy):
+        return None  # another version that changed no cause and no type is no other tree
+    if manifest.taxonomy_version == taxonomy.version:
+        raise ModelError(
+            "model_taxonomy",
+            f"{folder} was made for another tree of the same version {taxonomy.version}; give the changed tree a "
+            "`version` of its own, so that answers under either can be told apart",
+        )
+    projection = taxonomy.lineage.projection(manifest.tree)
+    if projection.stopped_by:
+        raise ModelError("model_taxonomy", f"{folder} {why_stopped(manifest, taxonomy, projection)}")
+    return projection
+
+
+def why_stopped(manifest: Manifest, taxonomy: Taxonomy, projection: Projection) -> str:
+    """Say which causes keep a model from being used with a taxonomy, and what to do."""
+    split = [cause for cause in projection.stopped_by if taxonomy.lineage.parts(cause)]
+    gone = [cause for cause in projection.stopped_by if cause not in split]
+    reasons = [
+        *(f"{cause} was split into {', '.join(taxonomy.lineage.parts(cause))}" for cause in split),
+        *([f"{', '.join(gone)}: no cause of this taxonomy succeeds it"] if gone else []),
+    ]
+    return (
+        f"was made for taxonomy {manifest.taxonomy_version}, in use is {taxonomy.version}, and cannot be used with it: "
+        f"{'; '.join(reasons)}. Label anew (`gongdan taxonomy migrate`) and train again, or use that taxonomy"
+    )
 
 
 def tree_of(taxonomy: Taxonomy) -> tuple[tuple[str, str], ...]:
     """Return what of a taxonomy a model depends on."""
-    return tuple((cause.id, cause.type_id) for cause in taxonomy.causes)
+    return taxonomy.tree
 
 
 def write_folder(folder: Path, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:

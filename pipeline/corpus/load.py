@@ -43,24 +43,28 @@ class Labelled:
         return self.narrative.text
 
 
-def load_labelled(path: Path, taxonomy: Taxonomy, columns: Columns | None = None) -> list[Labelled]:
-    """Read a labelled file, or every .jsonl and .csv of a folder in the order of their names.
+def load_labelled(path: Path | Sequence[Path], taxonomy: Taxonomy, columns: Columns | None = None) -> list[Labelled]:
+    """Read a labelled file, or every .jsonl and .csv of a folder in the order of their names; or several of these.
 
     Needs `id`, `text` and `cause` (or, for a partly labelled ticket, only `type`); labels may be ids or Chinese names.
     `split` (train, calibration or test) may say what each row is for. Raises CorpusError that lists the rows with
     missing or unknown labels or splits, FileError if a file cannot be read at all.
     """
     columns = (columns or Columns.load()).extended(_LABELS)
-    files = _files(path) if path.is_dir() else [path]
+    paths = [path] if isinstance(path, Path) else path
+    named = " + ".join(map(str, paths))
+    files = [file for place in paths for file in (labelled_files(place) if place.is_dir() else [place])]
     if not files:
-        raise CorpusError("corpus_empty", f"{path} holds no .jsonl or .csv file")
+        raise CorpusError("corpus_empty", f"{named} holds no .jsonl or .csv file")
+    if len(paths) > 1:  # corrections beside a corpus may be none yet
+        files = [file for file in files if not (file.is_file() and file.stat().st_size == 0)]
     faults: list[str] = []
     rows = [row for file in files for row in _rows(file, columns, taxonomy, faults)]
     if faults:
         more = f" (and {len(faults) - _MOST_FAULTS} more)" if len(faults) > _MOST_FAULTS else ""
         raise CorpusError("corpus_invalid", "\n".join(faults[:_MOST_FAULTS]) + more)
     if not rows:
-        raise CorpusError("corpus_empty", f"{path} holds no labelled narrative")
+        raise CorpusError("corpus_empty", f"{named} holds no labelled narrative")
     return rows
 
 
@@ -70,7 +74,8 @@ def corpus_sha256(rows: Sequence[Labelled]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _files(folder: Path) -> list[Path]:
+def labelled_files(folder: Path) -> list[Path]:
+    """Return the .jsonl and .csv files of a folder in the order of their names."""
     return sorted(file for file in folder.iterdir() if file.suffix.lower() in (".jsonl", ".csv"))
 
 

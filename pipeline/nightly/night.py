@@ -159,7 +159,7 @@ def _run_key(
         source=source.name,
         model=choice.model.name,
         model_digest=choice.model.digest,
-        taxonomy_version=manifest.taxonomy_version,
+        taxonomy_version=choice.model.taxonomy.version,
         lexicon_sha256=manifest.lexicon_sha256,
         settings={
             "since": since.isoformat() if since else None,
@@ -301,7 +301,7 @@ class _Job:
             "ticket_id": key[0],
             "content_sha256": key[1],
             "model_digest": self.choice.model.digest,
-            "taxonomy_version": self.choice.model.manifest.taxonomy_version,
+            "taxonomy_version": self.choice.model.taxonomy.version,
             "source": part.name,
             "row": ticket.row,
             "accepted_at": ticket.accepted_at,

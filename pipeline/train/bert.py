@@ -136,11 +136,11 @@ class Held:
     @classmethod
     def read(cls, settings: BertSettings, taxonomy: Taxonomy) -> "Held":
         """Read what the settings name; raises CorpusError if there are too few narratives."""
-        taught, calibration, test = _splits(load_labelled(resolve(settings.corpus), taxonomy))
+        taught, calibration, test = _splits(settings.labelled(taxonomy))
         hard = _splits([] if settings.hard is None else load_labelled(resolve(settings.hard), taxonomy))
         known = [row for row in taught if row.cause is not None]
-        require_rows(known, _LEAST_ROWS, f"the train split of {settings.corpus} has")
-        require_rows(calibration, 2, f"the calibration split of {settings.corpus} has")
+        require_rows(known, _LEAST_ROWS, f"the train split of {settings.named()} has")
+        require_rows(calibration, 2, f"the calibration split of {settings.named()} has")
         return cls(Lessons(taught, calibration, hard[0]), hard[1], test, hard[2])
 
     @property

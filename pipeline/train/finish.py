@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from pipeline.classify.answer import Thresholds, best_paths
 from pipeline.classify.base import Floats
 from pipeline.classify.calibrate import Calibration
 from pipeline.classify.folder import CARD, FORMAT, LEXICON, tree_of, write_folder
-from pipeline.corpus import Labelled, corpus_sha256
+from pipeline.corpus import Labelled, corpus_sha256, load_labelled
 from pipeline.errors import CorpusError
 from pipeline.settings import Settings, resolve
 from pipeline.taxonomy import Taxonomy
@@ -39,12 +39,29 @@ class ThresholdSettings(Settings):
 class TrainSettings(Settings):
     """What every training configuration says."""
 
-    corpus: Path
+    corpus: Path | Annotated[tuple[Path, ...], Field(min_length=1)]  # one file or folder, or several
     taxonomy: Path
     lexicon: Path
     output: Path
     seed: int
     thresholds: ThresholdSettings
+
+    @property
+    def corpora(self) -> tuple[Path, ...]:
+        """The files or folders of `corpus`, as they are told."""
+        return (self.corpus,) if isinstance(self.corpus, Path) else self.corpus
+
+    def labelled(self, taxonomy: Taxonomy) -> list[Labelled]:
+        """Read the corpus; raises CorpusError, or FileError for a file that cannot be read."""
+        return load_labelled([resolve(path) for path in self.corpora], taxonomy)
+
+    def tree(self) -> Taxonomy:
+        """Read the taxonomy; raises TaxonomyError."""
+        return Taxonomy.load(resolve(self.taxonomy))
+
+    def named(self) -> str:
+        """Say which corpus is meant."""
+        return " + ".join(map(str, self.corpora))
 
     def told(self) -> dict[str, Any]:
         """Return what a model's manifest and its run say of its settings."""

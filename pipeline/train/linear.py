@@ -1,7 +1,8 @@
 """Training the linear model: cross-validated scores for honest figures, then one fit on everything."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from pipeline.classify.base import Floats
 from pipeline.classify.linear import KIND, Features, LinearClassifier, vectorizers
-from pipeline.corpus import Labelled, load_labelled
+from pipeline.corpus import Labelled
 from pipeline.settings import resolve
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon, Segmenter, normalize
@@ -44,25 +45,60 @@ def train_linear(settings: LinearSettings, step: Callable[[str], None] = lambda 
     Rows that a file keeps for the test are left alone. Raises CorpusError if there are too few narratives, and whatever
     loading the parts raises.
     """
-    taxonomy = Taxonomy.load(resolve(settings.taxonomy))
     lexicon_path = resolve(settings.lexicon)
-    lexicon = Lexicon.load(lexicon_path)
     step("reading the corpus")
-    rows = [
-        row
-        for row in load_labelled(resolve(settings.corpus), taxonomy)
-        if row.cause is not None and row.split != "test"
-    ]
-    require_rows(rows, settings.folds * 2, f"{settings.corpus} has")
-    labels = columns(rows, taxonomy)
-    learner = Learner(settings, Segmenter(lexicon), taxonomy)
-    unseen = Scored(rows, _cross_validate(learner, rows, labels, step))
+    ground = _Ground.load(settings)
+    unseen = Scored(ground.rows, _cross_validate(ground, settings, step))
     step("fitting on all narratives")
-    classifier = learner.fit([row.text for row in rows], labels)
-    made = Made(KIND, classifier.to_files(settings.features), rows, _STORY, {})
-    parts = (lexicon, lexicon_path.read_bytes())
-    judged = Judged.fit(unseen, taxonomy, settings.thresholds)
-    return finish(made, settings, taxonomy, parts, judged, measured_on=unseen)
+    classifier = ground.learner.fit([row.text for row in ground.rows], ground.labels)
+    made = Made(KIND, classifier.to_files(settings.features), ground.rows, _STORY, {})
+    parts = (Lexicon.load(lexicon_path), lexicon_path.read_bytes())
+    judged = Judged.fit(unseen, ground.taxonomy, settings.thresholds)
+    return finish(made, settings, ground.taxonomy, parts, judged, measured_on=unseen)
+
+
+def unseen_probabilities(
+    settings: LinearSettings, step: Callable[[str], None] = lambda _: None
+) -> tuple[list[Labelled], Floats]:
+    """Return the narratives of the corpus with a cause, and their probabilities (n_rows, n_causes).
+
+    Cross-validated: each row's are those of a model that was fitted without it, calibrated.
+    """
+    ground = _Ground.load(settings)
+    scored = Scored(ground.rows, _cross_validate(ground, settings, step))
+    calibration = Judged.fit(scored, ground.taxonomy, settings.thresholds).calibration
+    return list(ground.rows), calibration.apply(scored.scores, ground.taxonomy.membership)
+
+
+def linear_steps(settings: LinearSettings) -> Iterator[Mapping[str, float]]:
+    """Cross-validate and yield, after each fold, the figures on all rows that were scored by then."""
+    ground = _Ground.load(settings)
+    known: list[int] = []
+    scores: list[Floats] = []
+    for rows, found in _folds(ground, settings):
+        known += rows.tolist()
+        scores.append(found)
+        scored = Scored([ground.rows[row] for row in known], np.concatenate(scores))
+        judged = Judged.fit(scored, ground.taxonomy, settings.thresholds)
+        yield judged.measure(scored, ground.taxonomy).figures()
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What a training begins with."""
+
+    taxonomy: Taxonomy
+    rows: Sequence[Labelled]
+    labels: NDArray[np.int64]
+    learner: "Learner"
+
+    @classmethod
+    def load(cls, settings: LinearSettings) -> "_Ground":
+        taxonomy = Taxonomy.load(resolve(settings.taxonomy))
+        lexicon = Lexicon.load(resolve(settings.lexicon))
+        rows = [row for row in settings.labelled(taxonomy) if row.cause is not None and row.split != "test"]
+        require_rows(rows, settings.folds * 2, f"{settings.named()} has")
+        return cls(taxonomy, rows, columns(rows, taxonomy), Learner(settings, Segmenter(lexicon), taxonomy))
 
 
 class Learner:
@@ -102,17 +138,23 @@ class Learner:
         return classifier
 
 
-def _cross_validate(
-    learner: Learner, rows: Sequence[Labelled], labels: NDArray[np.int64], step: Callable[[str], None]
-) -> Floats:
+def _cross_validate(ground: _Ground, settings: LinearSettings, step: Callable[[str], None]) -> Floats:
     """Return scores (n, n_causes) for every row, given by a model fitted without it."""
-    settings = learner.settings
-    rarest = min(Counter(labels.tolist()).values())
+    scores = np.zeros((len(ground.rows), len(ground.taxonomy.causes)))
+    step(f"cross-validating, fold 1 of {settings.folds}")
+    for number, (rows, found) in enumerate(_folds(ground, settings), start=2):
+        scores[rows] = found
+        if number <= settings.folds:
+            step(f"cross-validating, fold {number} of {settings.folds}")
+    return scores
+
+
+def _folds(ground: _Ground, settings: LinearSettings) -> Iterator[tuple[NDArray[np.int64], Floats]]:
+    """Yield for each fold its rows and their scores."""
+    rarest = min(Counter(ground.labels.tolist()).values())
     kind = StratifiedKFold if rarest >= settings.folds else KFold
     folds = kind(settings.folds, shuffle=True, random_state=settings.seed)
-    texts = np.array([row.text for row in rows], dtype=object)
-    scores = np.zeros((len(rows), len(learner.descriptions)))
-    for number, (seen, unseen) in enumerate(folds.split(texts, labels), start=1):
-        step(f"cross-validating, fold {number} of {settings.folds}")
-        scores[unseen] = learner.fit(texts[seen].tolist(), labels[seen]).scores(texts[unseen].tolist())
-    return scores
+    texts = np.array([row.text for row in ground.rows], dtype=object)
+    for seen, unseen in folds.split(texts, ground.labels):
+        fitted = ground.learner.fit(texts[seen].tolist(), ground.labels[seen])
+        yield unseen, fitted.scores(texts[unseen].tolist())

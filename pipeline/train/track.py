@@ -9,7 +9,6 @@ from importlib.metadata import requires, version
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import mlflow
 import numpy as np
 import pandas as pd
@@ -31,8 +30,6 @@ STORE = ROOT / "var" / "mlflow"
 # What a ticket may look like; nobody's words.
 EXAMPLE = ("台区近两个月停电五次，请尽快处理", "营业厅收费员态度恶劣")
 _SERVED_WITH = ("mlflow", "pandas")  # beside gongdan itself; no torch
-
-matplotlib.use("Agg")
 
 
 class Tracker:
@@ -58,15 +55,20 @@ class Tracker:
         log_model(trained.folder, tree, model)
 
 
-@contextmanager
-def tracked(settings: TrainSettings) -> Iterator[Tracker]:
-    """Open a run in the tracking server of the usual variables, else in var/mlflow; an error ends it as failed."""
+def experiment() -> None:
+    """Choose where runs go: the tracking server of the usual variables, else var/mlflow."""
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         STORE.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(f"sqlite:///{STORE / 'mlflow.db'}")
         if mlflow.get_experiment_by_name(EXPERIMENT) is None:
             mlflow.create_experiment(EXPERIMENT, artifact_location=(STORE / "artifacts").as_uri())
     mlflow.set_experiment(EXPERIMENT)
+
+
+@contextmanager
+def tracked(settings: TrainSettings) -> Iterator[Tracker]:
+    """Open a run; an error ends it as failed."""
+    experiment()
     told = settings.told()
     taxonomy, lexicon = Taxonomy.load(resolve(settings.taxonomy)), Lexicon.load(resolve(settings.lexicon))
     with mlflow.start_run(run_name=told["kind"]):

@@ -70,8 +70,8 @@ def test_another_lexicon_is_refused(copy: Path, small_tree: Path, tmp_path: Path
 
 
 def test_another_taxonomy_is_refused(copy: Path, small_tree: Path, tmp_path: Path) -> None:
-    tree = small_tree.read_text(encoding="utf-8")
-    for changed in (tree.replace("id: slow", "id: late"), tree.replace('version: "1"', 'version: "2"')):
+    tree = small_tree.read_text(encoding="utf-8").replace("id: slow", "id: late")
+    for changed in (tree, tree.replace('version: "1"', 'version: "2"')):
         (tmp_path / "tree.yaml").write_text(changed, encoding="utf-8")
         assert _code(copy, tmp_path / "tree.yaml") == "model_taxonomy"
 

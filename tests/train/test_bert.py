@@ -11,8 +11,7 @@ import pytest
 import torch
 import yaml
 from scipy.special import log_softmax
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
+from transformers import set_seed
 
 from pipeline.classify.answer import Level, Thresholds
 from pipeline.classify.bert import WEIGHTS, BertClassifier
@@ -31,26 +30,13 @@ from pipeline.train.finish import Judged, Scored, columns
 from pipeline.train.fit import Lessons, fit
 from pipeline.train.reader import Reader, fit_head, load_encoder, scores_of
 
-_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+from ..encoder import write_tiny_encoder
 
 
 @pytest.fixture(scope="session")
 def tiny_encoder(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT of two layers with a vocabulary of single characters, as a folder that transformers loads."""
     texts = [json.loads(line)["text"] for line in small_corpus.read_text(encoding="utf-8").splitlines()]
-    pieces = [*_SPECIAL, *sorted(set("".join(texts)))]
-    tokenizer = Tokenizer(models.WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), _SPECIAL, strict=True))
-    folder = tmp_path_factory.mktemp("encoder")
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
-    set_seed(1)
-    config = BertConfig(
-        vocab_size=len(pieces), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
-    )
-    BertModel(config).save_pretrained(folder)
-    return folder
+    return write_tiny_encoder(tmp_path_factory.mktemp("encoder"), texts)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from pipeline.nightly.report.entries import (
     last_accepted,
     latest_credible,
     newest_closed,
+    newest_with,
     read_entries,
 )
 from pipeline.nightly.report.figures import Report
@@ -26,18 +27,18 @@ from pipeline.taxonomy import Taxonomy
 NIGHT = "night"  # the purpose of a run, beside the replay of rejects
 
 
-def newest_night(connection: sa.Connection) -> int:
-    """Return the number of the newest closed night; raises StoreError if there is none."""
-    return newest_closed(connection, purpose=NIGHT).id
+def newest_night(connection: sa.Connection, taxonomy_version: str | None = None) -> int:
+    """Return the number of the newest closed night, under a taxonomy if there is any; raises StoreError if none is."""
+    return newest_closed(connection, purpose=NIGHT, taxonomy_version=taxonomy_version).id
 
 
 def night_report(connection: sa.Connection, run_id: int, taxonomy: Taxonomy) -> Report:
     """Return the figures of one run's tickets, compared with what the database held when it ended.
 
-    Raises StoreError if there is no such run.
+    Causes of a former tree are counted as what they became in `taxonomy`. Raises StoreError if there is no such run.
     """
     run = find_run(connection, run_id)
-    mine = Selection(run.id, (run.model_digest, run.taxonomy_version))
+    mine = Selection(run.id, (run.model_digest, None), lineage=taxonomy.lineage)
     last = last_accepted(connection, run)
     tally = Tally(taxonomy, clock=last)
     tally.count(read_entries(connection, mine, run_id=run.id, latest=latest_credible(run)))
@@ -52,14 +53,20 @@ def night_report(connection: sa.Connection, run_id: int, taxonomy: Taxonomy) -> 
 def month_report(connection: sa.Connection, month: date, taxonomy: Taxonomy, model_digest: str | None = None) -> Report:
     """Return the figures of the tickets accepted in a month, as one model answered them.
 
-    The model is that of the newest closed run unless told. Raises StoreError if there is no run or no such ticket.
+    The model is that of the newest closed run unless told; if that one answered no ticket of the month, the last one
+    that did. Under a former taxonomy, the database is read as it was after the last run under that, so that a report
+    of then reads the same; under the present one, former causes are counted as what they became. Raises StoreError if
+    there is no run or no such ticket.
     """
     month = month_of(month)
-    run = newest_closed(connection, model_digest=model_digest)
-    mine = Selection(None, (run.model_digest, run.taxonomy_version))
-    # When an open ticket was last looked at differs from run to run, so there is no clock to call it overdue by.
-    tally = Tally(taxonomy, clock=None)
-    tally.count(read_entries(connection, mine, start=_start(month), end=_start(shift_month(month, 1))))
+    start, end = _start(month), _start(shift_month(month, 1))
+    newest = newest_closed(connection, model_digest=model_digest)
+    run = newest_closed(connection, model_digest=model_digest, taxonomy_version=taxonomy.version)
+    mine = Selection(None if run == newest else run.id, (run.model_digest, None), lineage=taxonomy.lineage)
+    tally = _counted(connection, mine, taxonomy, start, end)
+    if not tally.days and model_digest is None and (earlier := newest_with(connection, start, end, mine.upto)):
+        run, mine = earlier, replace(mine, model=(earlier.model_digest, None))
+        tally = _counted(connection, mine, taxonomy, start, end)
     if not tally.days:
         raise StoreError("month_empty", f"the database has no ticket of {month:%Y-%m} by model {run.model}")
     last = max(tally.days)
@@ -70,6 +77,15 @@ def month_report(connection: sa.Connection, month: date, taxonomy: Taxonomy, mod
         repeats=_repeats(connection, mine, last, whole_month=True),
         month=month,
     )
+
+
+def _counted(
+    connection: sa.Connection, selection: Selection, taxonomy: Taxonomy, start: datetime, end: datetime
+) -> Tally:
+    # When an open ticket was last looked at differs from run to run, so there is no clock to call it overdue by.
+    tally = Tally(taxonomy, clock=None)
+    tally.count(read_entries(connection, selection, start=start, end=end))
+    return tally
 
 
 def _repeats(connection: sa.Connection, selection: Selection, last: date, *, whole_month: bool = False) -> Repeats:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pipeline.errors import StoreError
 from pipeline.store.schema import CLOSED, predictions, runs
+from pipeline.taxonomy_changes import Lineage
 
 # Causes whose narrative is read too: the direction of a voltage is told by words only.
 NARRATED = ("voltage_abnormal",)
@@ -16,6 +17,8 @@ LOCAL = timedelta(hours=8)  # from UTC, in which runs note their times, to the t
 # An acceptance after the run itself is a slip of the pen; left in, it would move every "last two months".
 _AHEAD = timedelta(days=1)
 _BATCH = 2000  # rows held at a time
+
+AS_STORED = Lineage(())  # reads every cause as it was predicted
 
 _kept = predictions.c
 
@@ -64,12 +67,14 @@ class Entry:
 class Selection:
     """Whose predictions count: those of runs up to `upto` (None: all), by one (model digest, taxonomy) or by any.
 
-    With `others`, what the model did not answer counts as other models answered it.
+    A taxonomy of None is any. With `others`, what the model did not answer counts as other models answered it. Causes
+    are read through `lineage`: a former one counts as what it became, one that was split as itself.
     """
 
     upto: int | None = None
-    model: tuple[str, str] | None = None
+    model: tuple[str, str | None] | None = None
     others: bool = False
+    lineage: Lineage = AS_STORED
 
     def conditions(self, table: sa.FromClause) -> list[sa.ColumnElement[bool]]:
         """Return what a row of `predictions`, or of an alias of it, has to meet."""
@@ -89,8 +94,9 @@ class Selection:
         return sa.tuple_(*columns)
 
     @staticmethod
-    def _by_model(table: sa.FromClause, model: tuple[str, str]) -> sa.ColumnElement[bool]:
-        return sa.and_(table.c.model_digest == model[0], table.c.taxonomy_version == model[1])
+    def _by_model(table: sa.FromClause, model: tuple[str, str | None]) -> sa.ColumnElement[bool]:
+        mine = table.c.model_digest == model[0]
+        return mine if model[1] is None else sa.and_(mine, table.c.taxonomy_version == model[1])
 
 
 def find_run(connection: sa.Connection, run_id: int) -> Run:
@@ -101,18 +107,38 @@ def find_run(connection: sa.Connection, run_id: int) -> Run:
     return _run(row)
 
 
-def newest_closed(connection: sa.Connection, *, purpose: str | None = None, model_digest: str | None = None) -> Run:
-    """Return the newest closed run, of one purpose and model if told; raises StoreError if there is none."""
+def newest_closed(
+    connection: sa.Connection,
+    *,
+    purpose: str | None = None,
+    model_digest: str | None = None,
+    taxonomy_version: str | None = None,
+) -> Run:
+    """Return the newest closed run, of one purpose and model if told; raises StoreError if there is none.
+
+    It is the newest under a taxonomy, if there is any under that.
+    """
     query = sa.select(runs).where(runs.c.status == CLOSED).order_by(runs.c.id.desc()).limit(1)
     if purpose is not None:
         query = query.where(runs.c.purpose == purpose)
     if model_digest is not None:
         query = query.where(runs.c.model_digest == model_digest)
-    row = connection.execute(query).one_or_none()
+    row = None
+    if taxonomy_version is not None:
+        row = connection.execute(query.where(runs.c.taxonomy_version == taxonomy_version)).one_or_none()
+    row = row or connection.execute(query).one_or_none()
     if row is None:
         of_model = "" if model_digest is None else f" of model {model_digest}"
         raise StoreError("no_run", f"the database has no closed run{of_model}; run `gongdan nightly` first")
     return _run(row)
+
+
+def newest_with(connection: sa.Connection, start: datetime, end: datetime, upto: int | None) -> Run | None:
+    """Return the newest closed run, up to `upto`, with a ticket accepted from `start` until before `end`."""
+    any_there = sa.exists().where(_kept.run_id == runs.c.id, _kept.accepted_at >= start, _kept.accepted_at < end)
+    query = sa.select(runs).where(runs.c.status == CLOSED, any_there).order_by(runs.c.id.desc()).limit(1)
+    row = connection.execute(query if upto is None else query.where(runs.c.id <= upto)).one_or_none()
+    return None if row is None else _run(row)
 
 
 def read_entries(
@@ -128,7 +154,8 @@ def read_entries(
 
     An acceptance later than `latest` is taken for none.
     """
-    narrative = sa.case((_kept.cause.in_(NARRATED), _kept.narrative), else_=None)
+    narrated = [*NARRATED, *(former for cause in NARRATED for former in selection.lineage.former(cause))]
+    narrative = sa.case((_kept.cause.in_(narrated), _kept.narrative), else_=None)
     query = sa.select(
         _kept.ticket_id, _kept.accepted_at, _kept.customer, _kept.fields, _kept.type, _kept.cause, _kept.answer,
         _kept.route, _kept.reasons, narrative,
@@ -137,6 +164,7 @@ def read_entries(
         ticket_id, accepted_at, customer, fields, kind, cause, answer, route, reasons, text = row
         if latest is not None and accepted_at is not None and accepted_at > latest:
             accepted_at = None
+        kind, cause = selection.lineage.read(kind, cause)
         yield Entry(ticket_id, accepted_at, customer, fields, kind, cause, answer, route, tuple(reasons), text)
 
 
@@ -144,8 +172,9 @@ def read_causes(
     connection: sa.Connection, selection: Selection, start: datetime, end: datetime
 ) -> Iterator[tuple[datetime, str]]:
     """Stream (acceptance, cause) of the tickets accepted from `start` until before `end`."""
-    query = sa.select(_kept.accepted_at, _kept.cause).where(*_which(selection, None, start, end))
-    yield from connection.execute(query.execution_options(yield_per=_BATCH))
+    query = sa.select(_kept.accepted_at, _kept.type, _kept.cause).where(*_which(selection, None, start, end))
+    for accepted_at, kind, cause in connection.execute(query.execution_options(yield_per=_BATCH)):
+        yield accepted_at, selection.lineage.read(kind, cause)[1]
 
 
 def last_accepted(connection: sa.Connection, run: Run) -> datetime | None:

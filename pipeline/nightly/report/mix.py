@@ -101,9 +101,8 @@ class MixTally:
 
 
 def cause_name(taxonomy: Taxonomy, cause_id: str) -> str:
-    """Return a cause's name; the id itself where this taxonomy does not know it."""
-    cause = taxonomy.find_cause(cause_id)
-    return cause.name if cause else cause_id
+    """Return a cause's name, 原“…” of one that was split; the id itself where this taxonomy does not know it."""
+    return taxonomy.name_of(cause_id)
 
 
 def _by_type(counts: Mapping[_Key, int]) -> Counter[str]:

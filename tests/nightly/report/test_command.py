@@ -9,7 +9,7 @@ from pipeline.cli import app
 from pipeline.nightly import NightlySettings, run_night
 from pipeline.nightly import report as reports
 
-from ..conftest import ROWS, MakeNight, drop
+from ...conftest import ROWS, MakeNight, drop
 
 
 def _report(folder: Path, *arguments: str) -> Result:

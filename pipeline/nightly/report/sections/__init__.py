@@ -85,6 +85,12 @@ def _notices(report: Report) -> list[str]:
         found += [f"{problem.get('code', '')}：{problem.get('message', '')}" for problem in report.run.problems]
     if report.run.taxonomy_version != report.taxonomy.version:
         found.append(f"工单按分类体系 {report.run.taxonomy_version} 判断，本报告的名称取自 {report.taxonomy.version}。")
+    split = [group for group in report.mix.causes if report.taxonomy.find_retired(group.key)]
+    if split:
+        names, tickets = "、".join(group.name for group in split), sum(group.tickets for group in split)
+        found.append(
+            f"{names} 已拆分或停用，其 {tickets:,} 件工单无法归入现行原因，仍按原名列出，不计入满意度指标和服务主题。"
+        )
     return found
 
 

@@ -1,0 +1,1 @@
+"""Commands of the `gongdan` program, by subject; `pipeline.cli` puts them together."""
