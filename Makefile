@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--constraint requirements.lock --build-constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help nightly review test lint demo encoder train spark browser screenshots crash fuzz benchmark lock clean
+.PHONY: help nightly review test lint demo encoder train notebooks spark browser screenshots crash fuzz benchmark lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 18
@@ -40,6 +40,9 @@ encoder: $(VENV)/.train ## build models/encoder, the base Chinese BERT, from a p
 
 train: $(VENV)/.train models/encoder/model.safetensors ## train the model of models/default again, into var/models/bert (an hour on two cores)
 	$(BIN)/gongdan train --config configs/train/bert.yaml
+
+notebooks: $(VENV)/.dev ## run the notebooks on data/demo and the corpus and write them back (half an hour on two cores)
+	$(BIN)/python notebooks/execute.py
 
 spark: $(VENV)/.spark ## install Spark and a Java for it, for gongdan score --engine spark (490 MB to download)
 

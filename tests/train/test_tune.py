@@ -1,5 +1,6 @@
 """A study over a small tree: it goes on, gives up early, leaves child runs, and writes what can be trained."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,9 +22,18 @@ pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWar
 Make = Callable[..., TuneSettings]
 
 
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store without a run; to make its tables takes seconds, to copy it none."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def make(linear_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+def make(linear_config: Path, empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """The shipped tuning, over the small tree, with a study, a store and an output of the test's own."""
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
