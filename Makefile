@@ -41,7 +41,7 @@ encoder: $(VENV)/.train ## build models/encoder, the base Chinese BERT, from a p
 train: $(VENV)/.train models/encoder/model.safetensors ## train the model of models/default again, into var/models/bert (an hour on two cores)
 	$(BIN)/gongdan train --config configs/train/bert.yaml
 
-notebooks: $(VENV)/.dev ## run the notebooks on data/demo and the corpus and write them back (half an hour on two cores)
+notebooks: $(VENV)/.dev ## run the notebooks on data/demo and the corpus and write them back (a quarter of an hour on two cores)
 	$(BIN)/python notebooks/execute.py
 
 spark: $(VENV)/.spark ## install Spark and a Java for it, for gongdan score --engine spark (490 MB to download)
