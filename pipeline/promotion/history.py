@@ -54,5 +54,6 @@ def before_present(entries: Sequence[Entry]) -> Subject:
 
 def put_by(entries: Sequence[Entry], digest: str, second: datetime) -> Entry | None:
     """Return the line by which a model was in service within a second; None if it was not by any."""
-    found = (in_service(entries, moment) for moment in (second + timedelta(seconds=1), second))
-    return next((entry for entry in found if entry is not None and entry.subject.digest == digest), None)
+    before, end = in_service(entries, second), second + timedelta(seconds=1)
+    within = [entry for entry in entries if entry.action in IN_SERVICE and second < entry.at <= end]
+    return next((entry for entry in (*reversed(within), before) if entry and entry.subject.digest == digest), None)

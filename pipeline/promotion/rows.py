@@ -73,6 +73,8 @@ class Library:
 
     def _taught(self, told: Mapping[str, Any]) -> Sequence[list[Labelled]]:
         try:
+            if not isinstance(told["corpus"], str):  # of several files it would have to be known which rows were whose
+                return []
             corpus = self.corpus(Path(told["corpus"]))
             hard = self.corpus(Path(told["hard"])).of("train") if told.get("hard") else []
         except (KeyError, GongdanError, OSError):
