@@ -158,6 +158,16 @@ class Taxonomy:
         """Find a type by id or Chinese name, with or without the ending 投诉; None if there is none."""
         return self._types_by_name.get(fold_name(name))
 
+    def filed_under(self, fields: Mapping[str, str]) -> tuple[str | None, str | None]:
+        """Return the ids of the type and the cause that an agent filed a ticket under, None where unknown.
+
+        `fields` are those of an export. The type is that of the cause where there is one.
+        """
+        kind, cause = self.find_type(fields.get("agent_type", "")), self.find_cause(fields.get("agent_cause", ""))
+        if cause is not None:
+            return cause.type_id, cause.id
+        return (kind.id if kind else None), None
+
     def causes_of(self, type_id: str) -> tuple[Cause, ...]:
         """Return the causes below a type, in the order of the file."""
         return tuple(cause for cause in self.causes if cause.type_id == type_id)

@@ -65,10 +65,7 @@ def score_chunks(
 
 def agent_type(ticket: Ticket, taxonomy: Taxonomy) -> str | None:
     """Return the id of the type the agent chose: that of the agent's cause, else the type itself; None if unknown."""
-    if cause := taxonomy.find_cause(ticket.fields.get("agent_cause", "")):
-        return cause.type_id
-    kind = taxonomy.find_type(ticket.fields.get("agent_type", ""))
-    return kind.id if kind else None
+    return taxonomy.filed_under(ticket.fields)[0]
 
 
 def _cores() -> int:

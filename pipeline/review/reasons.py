@@ -61,7 +61,7 @@ class Reading:
 
     def look(self, row: Mapping[str, Any]) -> Looked:
         """Return what one stored prediction tells by itself; label errors and unlike texts take all of them."""
-        agent_type, agent_cause = agent_of(row["fields"], self.taxonomy)
+        agent_type, agent_cause = self.taxonomy.filed_under(row["fields"])
         looked = Looked(
             row["ticket_id"],
             row["content_sha256"],
@@ -89,15 +89,6 @@ class Reading:
             levels.append((self.thresholds.cause.threshold, row["cause_probability"]))
         distances = [abs(value - threshold) for threshold, value in levels if threshold is not None]
         return max((1 - distance / self.margin for distance in distances), default=0.0) if self.margin else 0.0
-
-
-def agent_of(fields: Mapping[str, str], taxonomy: Taxonomy) -> tuple[str | None, str | None]:
-    """Return the ids of the type and the cause that the agent filed a ticket under, None where unknown."""
-    cause = taxonomy.find_cause(fields.get("agent_cause", ""))
-    kind = taxonomy.find_type(fields.get("agent_type", ""))
-    if kind is None and cause is not None:
-        return cause.type_id, cause.id
-    return kind.id if kind else None, cause.id if cause else None
 
 
 def week_of(accepted_at: datetime | None, night: date) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.classify.answer import Level, Thresholds
-from pipeline.review.reasons import Looked, Reading, add_label_errors, agent_of, type_chances
+from pipeline.review.reasons import Looked, Reading, add_label_errors, type_chances
 from pipeline.taxonomy import OUT_OF_SCOPE, Taxonomy
 
 
@@ -71,9 +71,13 @@ def test_no_complaint_comes_before_other_reasons(reading: Reading, taxonomy: Tax
 
 
 def test_the_agents_cause_tells_its_type(taxonomy: Taxonomy) -> None:
-    assert agent_of({"agent_cause": "频繁停电"}, taxonomy) == ("power_quality", "frequent_outage")
-    assert agent_of({"agent_type": "营业", "agent_cause": "没有这个"}, taxonomy) == ("business", None)
-    assert agent_of({}, taxonomy) == (None, None)
+    assert taxonomy.filed_under({"agent_cause": "频繁停电"}) == ("power_quality", "frequent_outage")
+    assert taxonomy.filed_under({"agent_type": "营业", "agent_cause": "没有这个"}) == ("business", None)
+    assert taxonomy.filed_under({"agent_type": "营业", "agent_cause": "频繁停电"}) == (
+        "power_quality",
+        "frequent_outage",
+    )
+    assert taxonomy.filed_under({}) == (None, None)
 
 
 def test_type_chances_keep_what_is_known_and_add_up_to_one(taxonomy: Taxonomy) -> None:

@@ -53,7 +53,7 @@ class AgentTally:
         self.tickets += 1
         filed = (entry.fields.get("agent_type", ""), entry.fields.get("agent_cause", ""))
         if filed not in self.known:
-            self.known[filed] = self._look_up(filed)
+            self.known[filed] = self.taxonomy.filed_under(entry.fields)
         kind, cause = self.known[filed]
         if kind is not None:
             self.matrix[kind, entry.type] += 1
@@ -75,13 +75,6 @@ class AgentTally:
             matrix=dict(self.matrix),
             causes=tuple(sorted(differing.items(), key=lambda item: (-item[1], item[0]))),
         )
-
-    def _look_up(self, filed: _Filed) -> tuple[str | None, str | None]:
-        """Return the ids of type and cause that the agent meant: the type is that of the cause where there is one."""
-        kind, cause = self.taxonomy.find_type(filed[0]), self.taxonomy.find_cause(filed[1])
-        if cause is not None:
-            return cause.type_id, cause.id
-        return (kind.id if kind else None), None
 
 
 @dataclass(slots=True)
