@@ -14,6 +14,7 @@ CORPUS = ROOT / "data" / "corpus"
 DEFAULT_MODEL = ROOT / "models" / "default"
 NEIGHBOURS = ROOT / "var" / "neighbours"  # what `gongdan explain` keeps, per model and corpus
 REVIEWS = ROOT / "var" / "reviews.jsonl"  # what `gongdan corpus add-reviews` makes
+MLFLOW_STORE = ROOT / "var" / "mlflow"  # runs and the registry, where MLFLOW_TRACKING_URI names no server
 LEXICON = Path(__file__).resolve().parent / "text" / "lexicon.txt"
 
 

@@ -1,7 +1,6 @@
 """Labelled files after the tree changed: renamed and merged causes are rewritten, split ones go to a person."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 
 from pipeline.corpus.load import labelled_files
 from pipeline.corpus.rawrows import RawRow, read_raw
+from pipeline.corpus.write import json_lines, write_file
 from pipeline.errors import FileError
 from pipeline.taxonomy import Taxonomy
 from pipeline.taxonomy_changes import Retired
@@ -73,8 +73,8 @@ def write(files: Sequence[Relabelled], queue: Path, say: Say = lambda _: None) -
     _queue([entry for file in files for entry in file.queued], queue, say)
     for file in files:
         if file.changed:
-            _replace(file.path.with_name(file.path.name + BACKUP), file.path.read_bytes())
-            _replace(file.path, file.content.encode(file.encoding))
+            write_file(file.path.with_name(file.path.name + BACKUP), file.path.read_bytes())
+            write_file(file.path, file.content.encode(file.encoding))
             say(f"{file.path}: {file.moved.total()} labels renamed, {len(file.queued)} left to a person")
 
 
@@ -146,22 +146,9 @@ def _queue(entries: Sequence[Queued], path: Path, say: Say) -> None:
     fresh = [row for key, row in rows.items() if key not in held]
     if not fresh:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(path, before + "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in fresh).encode())
+    write_file(path, before + json_lines(fresh))
     say(f"{path}: {len(fresh)} narratives for a person to label")
 
 
 def _key(row: Mapping[str, Any]) -> tuple[object, ...]:
     return row.get("id"), row.get("text"), row.get("former_cause")
-
-
-def _replace(path: Path, data: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise FileError("file_unwritable", f"无法写入 {path}：{error.strerror}。") from error

@@ -10,7 +10,7 @@ from pipeline.classify.model import Model
 from pipeline.errors import ModelError
 from pipeline.promotion.evidence import Subject
 from pipeline.promotion.registry import SCHEME, asked, fetch, model_uri
-from pipeline.settings import CONFIGS
+from pipeline.settings import CONFIGS, MLFLOW_STORE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -106,7 +106,7 @@ def _logged(folder: Path, manifest: Manifest) -> Candidate:
                 "mlflow_missing", f"logging a folder needs {error.name}: pip install '.[train]', or give a run"
             ) from None
         if client.get_experiment_by_name(track.EXPERIMENT) is None and mlflow.get_tracking_uri().startswith("sqlite"):
-            client.create_experiment(track.EXPERIMENT, artifact_location=(track.STORE / "artifacts").as_uri())
+            client.create_experiment(track.EXPERIMENT, artifact_location=(MLFLOW_STORE / "artifacts").as_uri())
         mlflow.set_experiment(track.EXPERIMENT)
         model = Model.load(folder)
         with mlflow.start_run(run_name=manifest.kind) as run:

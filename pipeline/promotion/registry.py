@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.classify.folder import MANIFEST, read_manifest
 from pipeline.errors import ModelError
-from pipeline.settings import ROOT
+from pipeline.settings import MLFLOW_STORE, ROOT
 
 if TYPE_CHECKING:  # an extra, and three seconds to import
     from mlflow import MlflowClient
@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # an extra, and three seconds to import
     from mlflow.entities.model_registry import ModelVersion
 
 SCHEME = "models:/"
-STORE = ROOT / "var" / "mlflow"  # where training logs when no server is named; see pipeline.train.track
 FETCHED = ROOT / "var" / "models" / "registry"
 DIGEST, HEAD = "gongdan.digest", "gongdan.log_head"  # tags of a version; of the registered model
 _DIGITS = 12  # of a digest, as a folder's name
@@ -133,8 +132,8 @@ def asked() -> "Iterator[MlflowClient]":
 def _address() -> str:
     if address := os.environ.get("MLFLOW_TRACKING_URI"):
         return address
-    STORE.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{STORE / 'mlflow.db'}"
+    MLFLOW_STORE.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{MLFLOW_STORE / 'mlflow.db'}"
 
 
 def absent_is_none(ask: Any) -> Any:  # noqa: ANN401 - whatever is asked for
@@ -168,11 +167,6 @@ def fetch(uri: str, home: Path | None = None) -> Path:
     if digest is not None and (kept := home / digest[:_DIGITS]).is_dir() and _digest(kept) == digest:
         return kept
     return _downloaded(address, uri, digest, home)
-
-
-def model_folder(model: Path) -> Path:
-    """Return a model's folder: the path itself, or what the registry holds under `models:/...`; raises ModelError."""
-    return fetch(str(model)) if str(model).startswith(SCHEME) else model
 
 
 def _resolved(client: "MlflowClient", uri: str) -> tuple[str, str | None]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from pipeline.review import audit
+from pipeline.review import audit, clock
 from pipeline.review.access import User
 from pipeline.review.former import agent_now, ticket_now
 from pipeline.store.database import Pool
@@ -85,7 +85,7 @@ class Desk:
     pool: Pool
     taxonomy: Taxonomy
     lease: timedelta
-    now: Callable[[], datetime] = lambda: datetime.now(UTC).replace(tzinfo=None)
+    now: Callable[[], datetime] = clock.now
 
     def take(self, user: User) -> Given | None:
         """Give a user the ticket he has already, or the next one; None if there is none for him. Raises StoreError.
@@ -226,11 +226,6 @@ class Desk:
         """Return what `_available` has to know."""
         now = self.now()
         return {"reader": user.id, "time": now, "skipped_since": now - self.lease}
-
-
-def release(connection: sa.Connection, user: User) -> None:
-    """Give back what a user has, when he leaves."""
-    _release(connection, user)
 
 
 def _release(connection: sa.Connection, user: User) -> None:

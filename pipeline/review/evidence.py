@@ -1,6 +1,6 @@
 """The words that carried an answer, looked for ahead of the reviewers and kept with the queue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,8 +76,3 @@ def _unexplained(digest: str, most: int) -> sa.Select[Any]:
         .order_by(item.run_id.desc(), first)
         .limit(most)
     )
-
-
-def words(narrative: str, evidence: Mapping[str, Any] | None, level: str) -> Sequence[str]:
-    """Return the marked words of a level, the strongest first."""
-    return [narrative[start:end] for start, end in (evidence or {}).get(level, {}).get("words", ())]

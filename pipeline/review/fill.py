@@ -4,7 +4,7 @@ import logging
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from pipeline.nightly.service import find
 from pipeline.nightly.watch import WatchSettings
 from pipeline.nightly.watch.settings import ProposalSettings
 from pipeline.review.choose import Chosen, choose
+from pipeline.review.clock import now
 from pipeline.review.reasons import SPOT_CHECK, Looked, Reading, add_label_errors
 from pipeline.review.settings import QueueSettings
 from pipeline.review.unlike import unlike
@@ -119,7 +120,7 @@ class Filler:
         connection.execute(
             review_nights.insert().values(
                 run_id=run.id,
-                filled_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+                filled_at=now().replace(microsecond=0),
                 tickets=tickets,
                 items=len(chosen),
                 blind=len(drawn),

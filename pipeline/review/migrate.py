@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from pipeline.classify.folder import read_manifest, require_match
 from pipeline.corpus.relabel import Relabelled, Say, relabel, write
+from pipeline.corpus.write import write_file
 from pipeline.errors import ModelError, StoreError
 from pipeline.nightly import NightlySettings
 from pipeline.review import audit
@@ -128,10 +129,7 @@ def apply(migration: Migration, nightly: NightlySettings, home: Path, say: Say, 
     if asked or any(file.changed for file in migration.files):
         path = home / f"migration-{migration.taxonomy.version}.json"
         done = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **migration.summary(), "asked_again": asked}
-        home.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(json.dumps(_joined(path, done), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_file(path, (json.dumps(_joined(path, done), ensure_ascii=False, indent=1) + "\n").encode())
         say(f"{path}: what was done")
 
 

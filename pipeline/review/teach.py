@@ -1,8 +1,5 @@
 """Decisions become labelled narratives to train on, each with where it comes from."""
 
-import contextlib
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +10,7 @@ import sqlalchemy as sa
 from pipeline.corpus import Labelled
 from pipeline.corpus.load import Split
 from pipeline.corpus.split import assign
-from pipeline.errors import FileError
+from pipeline.corpus.write import json_lines, write_file
 from pipeline.review.filters import Filter
 from pipeline.review.lists import Row, rows
 from pipeline.store.review import decisions, review_items
@@ -49,7 +46,7 @@ def teach(connection: sa.Connection, corpus: Sequence[Labelled], taxonomy: Taxon
     texts = [*(row.text for row in corpus), *blind.values(), *(row.narrative for row in candidates)]
     splits = assign(texts, said)[-len(candidates) :] if candidates else []
     kept = [row for row, split in zip(candidates, splits, strict=True) if split == "train"]
-    _write(path, _lines(kept, _chains(connection)))
+    write_file(path, json_lines(_lines(kept, _chains(connection))))
     corrections = sum(row.cause != row.model_cause for row in kept)
     return Taught(len(kept), corrections, len(candidates) - len(kept))
 
@@ -100,16 +97,3 @@ def _lines(kept: Sequence[Row], chains: Mapping[int, list[int]]) -> Iterator[dic
             "model_cause": row.model_cause,
             "rule": row.rule,
         }
-
-
-def _write(path: Path, lines: Iterator[dict[str, Any]]) -> None:
-    partial = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise FileError("file_unwritable", f"无法写入 {path}：{error.strerror}。") from error

@@ -57,7 +57,7 @@ class Worker:
                 explained = self.step()
             except GongdanError as error:  # the desk goes on; the next look may find the database or the model again
                 logger.warning("queue not brought up to date", extra={"code": error.code})
-            except Exception:
+            except Exception:  # a thread that ends would leave the desk without new tickets, and nobody would be told
                 logger.exception("queue not brought up to date")
             self.stopping.wait(0 if explained else _PAUSE)
 

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from pipeline.classify.model import Model
-from pipeline.settings import CONFIGS, ROOT, resolve
+from pipeline.settings import CONFIGS, MLFLOW_STORE, ROOT, resolve
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon
 from pipeline.train.evaluate import Evaluation, LabelScore
@@ -26,7 +26,6 @@ from pipeline.train.finish import Trained, TrainSettings
 from pipeline.train.pyfunc import answer_frame, load
 
 EXPERIMENT = "gongdan"
-STORE = ROOT / "var" / "mlflow"
 # What a ticket may look like; nobody's words.
 EXAMPLE = ("台区近两个月停电五次，请尽快处理", "营业厅收费员态度恶劣")
 _SERVED_WITH = ("mlflow", "pandas")  # beside gongdan itself; no torch
@@ -58,10 +57,10 @@ class Tracker:
 def experiment() -> None:
     """Choose where runs go: the tracking server of the usual variables, else var/mlflow."""
     if not os.environ.get("MLFLOW_TRACKING_URI"):
-        STORE.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(f"sqlite:///{STORE / 'mlflow.db'}")
+        MLFLOW_STORE.mkdir(parents=True, exist_ok=True)
+        mlflow.set_tracking_uri(f"sqlite:///{MLFLOW_STORE / 'mlflow.db'}")
         if mlflow.get_experiment_by_name(EXPERIMENT) is None:
-            mlflow.create_experiment(EXPERIMENT, artifact_location=(STORE / "artifacts").as_uri())
+            mlflow.create_experiment(EXPERIMENT, artifact_location=(MLFLOW_STORE / "artifacts").as_uri())
     mlflow.set_experiment(EXPERIMENT)
 
 

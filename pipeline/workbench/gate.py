@@ -1,7 +1,5 @@
 """A candidate beside the model in service; the gate itself is pipeline.promotion."""
 
-import getpass
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +19,9 @@ def compare(run: Place, config: Place = "configs/promote.yaml") -> "Outcome":
     """
     from pipeline.promotion import PromoteSettings  # noqa: PLC0415
     from pipeline.promotion import promote as judge  # noqa: PLC0415
+    from pipeline.promotion.gate import me  # noqa: PLC0415
 
-    return judge(PromoteSettings.load(resolve(Path(config))), _told(run), by=_me(), dry_run=True)
+    return judge(PromoteSettings.load(resolve(Path(config))), _told(run), by=me(), dry_run=True)
 
 
 def promote(run: Place, config: Place = "configs/promote.yaml", *, force: str | None = None) -> "Outcome":
@@ -33,15 +32,12 @@ def promote(run: Place, config: Place = "configs/promote.yaml", *, force: str | 
     """
     from pipeline.promotion import PromoteSettings  # noqa: PLC0415
     from pipeline.promotion import promote as judge  # noqa: PLC0415
+    from pipeline.promotion.gate import me  # noqa: PLC0415
 
-    return judge(PromoteSettings.load(resolve(Path(config))), _told(run), by=_me(), force=force)
+    return judge(PromoteSettings.load(resolve(Path(config))), _told(run), by=me(), force=force)
 
 
 def _told(run: Place) -> str:
     """Return a run as it was told, a folder as a path that holds wherever the notebook was started."""
     folder = resolve(Path(run))
     return str(folder) if folder.is_dir() else str(run)
-
-
-def _me() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"

@@ -1,8 +1,5 @@
 """Tickets, answers, labels and models, read into what notebooks work with."""
 
-import contextlib
-import json
-import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +12,8 @@ from pipeline.classify.model import Model
 from pipeline.corpus import Labelled
 from pipeline.corpus import load_labelled as read_labelled
 from pipeline.corpus.split import splits_of
-from pipeline.errors import FileError, StoreError
+from pipeline.corpus.write import json_lines, write_file
+from pipeline.errors import StoreError
 from pipeline.nightly import NightlySettings, run_night
 from pipeline.review.filters import Filter
 from pipeline.review.lists import rows as decided_rows
@@ -119,7 +117,9 @@ def label_tickets(tickets: pd.DataFrame, cause: str, output: Place) -> Path:
     """
     rows = zip(tickets["ticket_id"], tickets["narrative"], strict=True)
     lines = ({"id": name, "text": text, "cause": cause, "style": "labelled", "split": "train"} for name, text in rows)
-    return _write(resolve(Path(output)), lines)
+    path = resolve(Path(output))
+    write_file(path, json_lines(lines))
+    return path
 
 
 def hold_out(
@@ -134,7 +134,7 @@ def hold_out(
     path, found = resolve(Path(output)), load_corpus(*paths, taxonomy=taxonomy)
     chosen = found if rows is None else _sample(found, rows)
     splits = splits_of(chosen)
-    _write(path, _lines(chosen, splits))
+    write_file(path, json_lines(_lines(chosen, splits)))
     return {
         name: [row for row, split in zip(chosen, splits, strict=True) if split == name]
         for name in ("train", "calibration", "test")
@@ -168,16 +168,14 @@ def _read(connection: sa.Connection) -> tuple[Sequence[sa.Row[Any]], _Decided]:
 
 
 def _answered(row: sa.Row[Any], decided: _Decided, taxonomy: Taxonomy) -> dict[str, Any]:
-    cause = taxonomy.find_cause(row.fields.get("agent_cause", ""))
-    kind = taxonomy.find_type(row.fields.get("agent_type", ""))
-    agent_type = cause.type_id if cause else kind.id if kind else None
+    agent_type, agent_cause = taxonomy.filed_under(row.fields)
     decided_type, decided_cause = decided.get(row.ticket_id, (None, None))
     true = decided_type or agent_type
     return {
         **{name: getattr(row, name) for name in ("ticket_id", "accepted_at", "topic", "narrative", *_ANSWER)},
         "unit": row.fields.get("unit", ""),
         "agent_type": agent_type,
-        "agent_cause": cause.id if cause else None,
+        "agent_cause": agent_cause,
         "decided_type": decided_type,
         "decided_cause": decided_cause,
         "right": None if true is None else row.type == true,
@@ -209,18 +207,3 @@ def _lines(rows: Iterable[Labelled], splits: Iterable[str]) -> Iterator[Mapping[
     for row, split in zip(rows, splits, strict=True):
         label = {"cause": row.cause} if row.cause is not None else {"type": row.type}
         yield {"id": row.id, "text": row.text, **label, "style": row.style, "split": split}
-
-
-def _write(path: Path, lines: Iterable[Mapping[str, str]]) -> Path:
-    """Write lines of JSON, whole or not at all."""
-    partial = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise FileError("file_unwritable", f"无法写入 {path}：{error.strerror}。") from error
-    return path

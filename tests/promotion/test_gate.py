@@ -6,6 +6,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from pipeline.commands.service import model_folder
 from pipeline.errors import EXIT_REFUSED
 from pipeline.promotion import registry
 from pipeline.promotion.log import FORCED, INTENDED, PROMOTED, REFUSED
@@ -106,7 +107,7 @@ def test_what_the_registry_holds_is_compared_with_its_digest(
     desk: Desk, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert desk.gate("promote", models.better).exit_code == 0
-    folder = registry.model_folder(Path(desk.uri))
+    folder = model_folder(Path(desk.uri))
     assert digest(folder) == digest(models.better)
     number = desk.lines[-1]["subject"]["version"]
     registry.Registry(desk.name, "champion").tag(number, {registry.DIGEST: "0" * 64})
