@@ -59,7 +59,7 @@ fuzz: $(VENV)/.dev ## ask the review desk 2,000 things over each kind of databas
 
 benchmark: $(VENV)/.dev ## a million tickets through gongdan score with the linear model (about five minutes)
 	$(BIN)/gongdan train --config configs/train/linear.yaml
-	$(BIN)/python benchmarks/score_linear.py
+	$(BIN)/python benchmarks/scale.py linear
 
 lock: $(VENV)/.dev ## resolve requirements.lock again (needs uv)
 	uv pip compile pyproject.toml --all-extras --group build --universal --python-version 3.11 \

@@ -31,8 +31,9 @@ from pipeline.corpus import Labelled
 from pipeline.settings import load_settings, resolve
 from pipeline.taxonomy import Taxonomy
 from pipeline.text import Lexicon, Segmenter
-from pipeline.train.bert import BertSettings, Held, load_reader
+from pipeline.train.bert import BertSettings, load_reader
 from pipeline.train.fit import Lessons, accuracy, fit
+from pipeline.train.serve import Held
 
 SHORT = 90  # characters: long letters would take most of the time and say the same
 EPOCHS = 2

@@ -1,13 +1,13 @@
 """What benchmarks share: exports to read, and the time and memory of a command with all its processes."""
 
 import csv
-import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,31 +15,42 @@ from pathlib import Path
 import psutil
 from tables import ROOT
 
+from pipeline.corpus import load_labelled
 from pipeline.corpus.noise import add_noise
+from pipeline.corpus.split import splits_of
+from pipeline.taxonomy import Taxonomy
+from pipeline.text import read_narrative
 
-VARIANTS = 20_000  # different noisy narratives; larger files repeat them
 LENGTH = 110  # characters, the usual length of an agent's note: longer narratives are cut there
 SAMPLE_SECONDS = 1.0  # reading the maps of a process stops it for a moment
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of a command: its time, the most memory of all its processes together, and what it printed."""
+    """One run of a command: its time, the most memory of all its processes together, what it printed, its CPU time."""
 
     seconds: float
     peak_mib: float
     output: str
+    cpu_seconds: float
 
 
-def narratives(seed: int) -> list[str]:
-    """Return noisy narratives made from the corpus."""
-    texts = [
-        json.loads(line)["text"][:LENGTH]
-        for path in sorted((ROOT / "data" / "corpus").glob("*.jsonl"))
-        for line in path.read_text(encoding="utf-8").splitlines()
-    ]
-    source = random.Random(seed)
-    return [add_noise(source.choice(texts), source) for _ in range(VARIANTS)]
+def narratives(seed: int, count: int, split: str | None = None) -> list[str]:
+    """Return noisy narratives made from the corpus, or from one split of it, no two of which are read as the same text.
+
+    None is answered for another. Of what taught a model its linear part is surer, so that the BERT would read less:
+    take the split "test" where that counts.
+    """
+    rows = load_labelled(ROOT / "data" / "corpus", Taxonomy.load())
+    texts = [row.raw for row, its in zip(rows, splits_of(rows), strict=True) if split in (None, its)]
+    source, seen, found = random.Random(seed), set[int](), list[str]()
+    while len(found) < count:
+        narrative = add_noise(source.choice(texts)[:LENGTH], source)
+        read = hash(read_narrative(narrative).text)
+        if read not in seen:
+            seen.add(read)
+            found.append(narrative)
+    return found
 
 
 def write_export(path: Path, rows: int, texts: Sequence[str]) -> None:
@@ -66,11 +77,25 @@ def _rows(rows: int, texts: Sequence[str]) -> Iterator[list[str]]:
 
 
 def gongdan(*arguments: str | Path, cores: set[int]) -> Measured:
-    """Run `gongdan` on some cores and watch its memory (proportional set size); exits if it fails."""
-    command = [sys.executable, "-m", "pipeline", *map(str, arguments)]
-    started = time.monotonic()
+    """Run `gongdan` on some cores and watch it as `watched` does; exits if it fails."""
+    return watched([sys.executable, "-m", "pipeline", *map(str, arguments)], f"gongdan {arguments[0]}", cores)
+
+
+def watched(
+    command: Sequence[str], name: str, cores: set[int], environment: Mapping[str, str] | None = None
+) -> Measured:
+    """Run a command on some cores and watch its memory (proportional set size); exits, telling its name, if it fails.
+
+    `environment` is added to this process's own.
+    """
+    used, started = _children_seconds(), time.monotonic()
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores)
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
     )
     peak = 0.0
     while process.poll() is None:
@@ -80,8 +105,14 @@ def gongdan(*arguments: str | Path, cores: set[int]) -> Measured:
     assert process.stdout is not None
     output = process.stdout.read()
     if process.returncode:
-        raise SystemExit(f"gongdan {arguments[0]} ended with status {process.returncode}: {output}")
-    return Measured(seconds, peak / 2**20, output)
+        raise SystemExit(f"{name} ended with status {process.returncode}: {output}")
+    return Measured(seconds, peak / 2**20, output, _children_seconds() - used)
+
+
+def _children_seconds() -> float:
+    """Return the processor's time that ended processes and theirs took."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _memory(process: psutil.Process) -> float:

@@ -175,7 +175,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, postgres(Path(name)) as address:
         folder = Path(name)
         (folder / "inbox").mkdir()
-        write_export(folder / "inbox" / "export.csv", TICKETS, narratives(seed=1))
+        write_export(folder / "inbox" / "export.csv", TICKETS, narratives(1, TICKETS))
         print(f"a night over {TICKETS:,} tickets ...", flush=True)
         night(folder, address, LINEAR, cores)
         print("the desk fills its queue ...", flush=True)

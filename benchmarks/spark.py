@@ -3,7 +3,7 @@
     gongdan train --config configs/train/linear.yaml
     python benchmarks/spark.py
 
-writes a .parquet of 200,000 tickets (the corpus with noise, repeated; some ids come twice, some narratives are
+writes a .parquet of 200,000 tickets (the corpus with noise; some ids come twice, some narratives are
 missing), scores it in one process, in two processes and in Spark with two workers, requires that all write the same
 bytes, and puts a table into docs/benchmarks.md.
 """
@@ -50,7 +50,7 @@ class Row:
 def write_parquet(path: Path, rows: int) -> None:
     """Write an export with the usual columns, a few of its rows faulty."""
     export = path.with_suffix(".csv")
-    write_export(export, rows, narratives(seed=1))
+    write_export(export, rows, narratives(1, rows))
     with export.open(encoding="gb18030", newline="") as file:
         header, *cells = csv.reader(file)
     export.unlink()

@@ -13,13 +13,16 @@ from typer.core import TyperGroup
 from pipeline import console
 from pipeline.commands import service
 from pipeline.commands import taxonomy as taxonomy_commands
+from pipeline.commands.probe import probe
 from pipeline.commands.service import model_folder
 from pipeline.commands.tune import tune
-from pipeline.errors import EXIT_FALLBACK, EXIT_PARTIAL, EXIT_UNWRITTEN, FileError, GongdanError
+from pipeline.errors import EXIT_FALLBACK, EXIT_PARTIAL, EXIT_UNWRITTEN, ConfigError, FileError, GongdanError
 from pipeline.settings import CONFIGS, CORPUS, DEFAULT_MODEL, LEXICON, NEIGHBOURS, REVIEWS, load_settings, resolve
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from pipeline.classify.model import ReadBert
 
 # What a command needs is imported where it runs: `gongdan --help` should not wait for scikit-learn.
 
@@ -76,6 +79,9 @@ def score(
         typer.Option("--engine", help="spark: many machines over a .parquet or a folder of them, see docs/spark.md."),
     ] = "local",
     master: Annotated[str, typer.Option("--master", help="Where Spark runs, with --engine spark.")] = "local[*]",
+    device: Annotated[
+        str, typer.Option("--device", help="cuda: a GPU reads with the BERT (needs PyTorch: make train).")
+    ] = "cpu",
 ) -> None:
     """Classify a file of tickets.
 
@@ -95,15 +101,27 @@ def score(
 
         summary = score_parquet(source, target, model, chosen, master=master, bar=console.err().is_terminal)
     else:
+        bert = None if device == "cpu" else _on_device(device)
         with console.rows_progress() as begin:
             advance = begin(source.name, lambda: count_hint(source))
-            summary = score_file(source, target, model, chosen, advance=advance)
+            summary = score_file(source, target, model, chosen, advance=advance, bert=bert)
     if as_json:
         _print_json(summary.as_dict())
     else:
         console.show_summary(summary, Taxonomy.load())
     if strict and summary.tally.rejects:
         raise typer.Exit(_STRICT)
+
+
+def _on_device(device: str) -> "ReadBert":
+    try:
+        from pipeline.train.device import on_device
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "extra_missing",
+            f"--device {device} needs what is not installed here ({error.name}); make train installs it",
+        ) from error
+    return on_device(device)
 
 
 @app.command()
@@ -146,6 +164,8 @@ def nightly(
         console.show_error(failure)
     if night.instead is not None:
         console.show_error(night.instead, f"; {night.model} was used instead")
+    if night.verdict is not None and night.verdict.problem is not None:
+        console.show_error(night.verdict.problem)
     if night.unwritten is not None:
         console.show_error(night.unwritten, f"; run {night.run_id} is closed all the same")
         raise typer.Exit(EXIT_UNWRITTEN)
@@ -509,6 +529,7 @@ def _print_json(value: dict[str, Any]) -> None:
 
 service.register(app)
 app.command()(tune)
+app.command()(probe)
 
 
 def main() -> None:

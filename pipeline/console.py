@@ -135,6 +135,11 @@ def show_night(night: "Night", taxonomy: "Taxonomy") -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if night.verdict is not None:
+        arithmetic, found = night.verdict.runtime.arithmetic, night.verdict.agreement.describe()
+        console.print(
+            f"computed in {arithmetic}; this processor against fp32: {found}", highlight=False, soft_wrap=True
+        )
     for alarm in night.alarms:
         console.print(f"[yellow]请留意 watch[/]: {alarm}", highlight=False)
     for path in night.files:

@@ -123,8 +123,8 @@ def small_model(linear_config: Path) -> Path:
 
 @pytest.fixture
 def settings() -> ScoreSettings:
-    """The shipped scoring settings, in this process alone."""
-    return ScoreSettings.load().model_copy(update={"workers": 1})
+    """The shipped scoring settings, on one core and in the usual way."""
+    return ScoreSettings.load().model_copy(update={"workers": 1, "tuning": None})
 
 
 @pytest.fixture(scope="session")
@@ -211,6 +211,14 @@ def make_night(tmp_path: Path, tree_model: Path) -> MakeNight:
     """The shipped configuration over an inbox, a model and a database of the test's own; arguments change it."""
     (tmp_path / "inbox").mkdir()
     return lambda **changes: night_in(tmp_path, tree_model, **changes)
+
+
+def untuned(folder: Path, **changes: object) -> str:
+    """Write the shipped settings of scoring into a folder, without trying first which arithmetic is fastest here."""
+    content = yaml.safe_load((CONFIGS / "score.yaml").read_text(encoding="utf-8")) | {"tuning": None}
+    path = folder / "score.yaml"
+    path.write_text(yaml.safe_dump(content | changes, allow_unicode=True), encoding="utf-8")
+    return str(path)
 
 
 def night_in(folder: Path, model: Path, /, **changes: object) -> NightlySettings:

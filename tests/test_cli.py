@@ -149,8 +149,10 @@ def test_nightly_runs_over_the_demo_once_and_then_finds_nothing_new(nightly_conf
     assert second.output.startswith(table)
 
 
-def test_nightly_ends_with_a_status_for_each_kind_of_trouble(nightly_config: Path, tmp_path: Path) -> None:
-    text = nightly_config.read_text(encoding="utf-8")
+def test_nightly_ends_with_a_status_for_each_kind_of_trouble(
+    nightly_config: Path, tree_model: Path, tmp_path: Path
+) -> None:
+    text = nightly_config.read_text(encoding="utf-8").replace("models/default", str(tree_model))
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     (inbox / "a.csv").write_text("工单编号,受理内容\n1,停电三天\n", encoding="utf-8")
@@ -167,8 +169,8 @@ def test_nightly_ends_with_a_status_for_each_kind_of_trouble(nightly_config: Pat
     assert status() == 0
     assert status("--no-such-option") == 2
     assert status(a=("min_free_mb:", "least_mb:")) == 3
-    assert status(a=("models/default", "models/none")) == 4
-    assert status("--fallback", a=("models/default", "models/none")) == 9
+    assert status(a=(str(tree_model), "models/none")) == 4
+    assert status("--fallback", a=(str(tree_model), "models/none")) == 9
     assert status(a=("sqlite:///", "mysql:///")) == 5
     assert status(a=(str(inbox), str(tmp_path / "nowhere"))) == 6
     assert status(a=("min_free_mb: 500", "min_free_mb: 1000000000")) == 10
@@ -182,7 +184,7 @@ def test_nightly_logs_json_when_asked(nightly_config: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     lines = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [line["message"] for line in lines] == ["run started", "run closed"]
+    assert [line["message"] for line in lines] == ["model examined", "run started", "run closed"]
     assert lines[-1]["read"] == lines[-1]["before_since"] + lines[-1]["rejected"] + lines[-1]["scored"]
     nightly_config.write_text("source: {}\n", encoding="utf-8")
     failed = subprocess.run(

@@ -22,6 +22,7 @@ class ScoreSettings(Settings):
     chunk_rows: int = Field(ge=1)
     workers: int = Field(ge=0)
     alternatives: int = Field(ge=0)
+    tuning: Path | None
     review_reasons: tuple[str, ...]
 
     @classmethod

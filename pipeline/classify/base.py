@@ -1,6 +1,6 @@
 """What every classifier is, whatever is inside."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +12,13 @@ Floats = NDArray[np.float64]
 
 class Classifier(Protocol):
     """Gives every cause of one taxonomy a score; calibration turns scores into probabilities."""
+
+    @property
+    def threads(self) -> int:
+        """How many cores it uses by itself."""
+
+    def prepare(self, texts: Sequence[str]) -> Callable[[], Floats]:
+        """Do what can be done while other texts are at work; what is returned does the rest and gives the scores."""
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Return unnormalised log-probabilities (n_texts, n_causes) for prepared narratives."""

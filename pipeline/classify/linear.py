@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,15 @@ class LinearClassifier:
     def features(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Return the TF-IDF matrix (n_texts, n_features) of prepared narratives."""
         return sparse.hstack([self.words.transform(texts), self.characters.transform(texts)], format="csr")
+
+    @property
+    def threads(self) -> int:
+        """It works on one core."""
+        return 1
+
+    def prepare(self, texts: Sequence[str]) -> Callable[[], Floats]:
+        """Return what gives the scores of narratives."""
+        return partial(self.scores, texts)
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Return unnormalised log-probabilities (n_texts, n_causes)."""

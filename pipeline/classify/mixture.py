@@ -1,7 +1,7 @@
 """A BERT and the linear model asked together: one knows what words mean, the other which of them were used."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,8 @@ from scipy.sparse import csr_array
 from scipy.special import log_softmax
 
 from pipeline.classify.base import Classifier, Floats
-from pipeline.classify.bert import BertClassifier
 from pipeline.classify.calibrate import Labels, probabilities
+from pipeline.classify.cascade import SHORTCUT, Bools, Shortcut
 from pipeline.classify.linear import LinearClassifier
 from pipeline.settings import Settings, load_settings
 from pipeline.text import Segmenter
@@ -48,6 +48,10 @@ class MixtureWeights(Settings):
         found = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[(least, most)] * 2)
         return cls(bert=float(np.exp(found.x[0])), linear=float(np.exp(found.x[1])))
 
+    def to_files(self) -> dict[str, bytes]:
+        """Return the file."""
+        return {WEIGHTS: (json.dumps(self.model_dump(), indent=1) + "\n").encode()}
+
     def scores(self, bert: Floats, linear: Floats) -> Floats:
         """Return the scores (n, n_causes) of the mixture from those of its parts."""
         return _mix(log_softmax(bert, axis=1), log_softmax(linear, axis=1), self.bert, self.linear)
@@ -59,33 +63,66 @@ def _mix(bert: Floats, linear: Floats, weight_of_bert: float, weight_of_linear: 
 
 
 class MixtureClassifier:
-    """Scores = the weighted sum of both parts' logarithmic probabilities; their files lie side by side in a folder."""
+    """Scores = the weighted sum of both parts' logarithmic probabilities; their files lie side by side in a folder.
 
-    def __init__(self, bert: Classifier, linear: Classifier, weights: MixtureWeights) -> None:
-        self.bert, self.linear, self.weights = bert, linear, weights
+    With a `shortcut`, tickets that the linear part is sure enough of are not read by the BERT; without a BERT, it
+    answers them all.
+    """
+
+    def __init__(
+        self, bert: Classifier | None, linear: Classifier, weights: MixtureWeights, shortcut: Shortcut | None = None
+    ) -> None:
+        self.bert, self.linear, self.weights, self.shortcut = bert, linear, weights, shortcut
 
     @classmethod
-    def load(cls, folder: Path, segmenter: Segmenter, threads: int = 0) -> "MixtureClassifier":
-        """Read the files of both parts and their weights."""
+    def load(cls, folder: Path, segmenter: Segmenter, bert: Classifier | None) -> "MixtureClassifier":
+        """Read the linear part, the weights and the shortcut (if the folder has one)."""
+        found = folder / SHORTCUT
         return cls(
-            BertClassifier.load(folder, segmenter, threads),
+            bert,
             LinearClassifier.load(folder, segmenter),
             load_settings(folder / WEIGHTS, MixtureWeights),
+            load_settings(found, Shortcut) if found.is_file() else None,
         )
+
+    @property
+    def threads(self) -> int:
+        """How many cores the BERT uses."""
+        return self.bert.threads if self.bert else 1
+
+    def whole(self) -> "MixtureClassifier":
+        """Return what reads every ticket with both parts."""
+        return MixtureClassifier(self.bert, self.linear, self.weights)
+
+    def prepare(self, texts: Sequence[str]) -> Callable[[], Floats]:
+        """Ask the linear part, and cut for the BERT what it has to read; what is returned gives the scores."""
+        linear = log_softmax(self.linear.scores(texts), axis=1)
+        enough = self._enough(linear)
+        scores = self.shortcut.scores(linear) if self.shortcut else linear.copy()
+        if enough.all():
+            return lambda: scores
+        assert self.bert is not None, "without it, the linear part is enough"  # noqa: S101
+        read = self.bert.prepare([text for text, alone in zip(texts, enough, strict=True) if not alone])
+
+        def finish() -> Floats:
+            scores[~enough] = self.weights.scores(read(), linear[~enough])
+            return scores
+
+        return finish
+
+    def _enough(self, linear: Floats) -> Bools:
+        if self.bert is None:
+            return np.ones(len(linear), dtype=bool)
+        return self.shortcut.enough(linear) if self.shortcut else np.zeros(len(linear), dtype=bool)
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Return unnormalised log-probabilities (n_texts, n_causes)."""
-        return self.weights.scores(self.bert.scores(texts), self.linear.scores(texts))
+        return self.prepare(texts)()
 
     def predict_proba(self, texts: Sequence[str]) -> Floats:
         """Return uncalibrated probabilities (n_texts, n_causes)."""
         return probabilities(self.scores(texts))
 
     def vectors(self, texts: Sequence[str]) -> csr_array:
-        """Return the BERT's vectors (n_texts, width): likeness is a matter of meaning."""
-        return self.bert.vectors(texts)
-
-    @staticmethod
-    def to_files(weights: MixtureWeights) -> dict[str, bytes]:
-        """Return the file that is neither part's own."""
-        return {WEIGHTS: (json.dumps(weights.model_dump(), indent=1) + "\n").encode()}
+        """Return the BERT's vectors (n_texts, width), for likeness is a matter of meaning."""
+        return (self.bert or self.linear).vectors(texts)

@@ -9,8 +9,9 @@ from typing import Any
 
 from pipeline.classify.answer import ScoreSettings
 from pipeline.classify.engine import Scored, score_chunks
-from pipeline.classify.model import Model
+from pipeline.classify.model import Model, ReadBert, read_bert
 from pipeline.classify.outputs import Output, result_row
+from pipeline.classify.tuning import tuned
 from pipeline.tickets import Columns, Reject, Ticket, read_chunks
 from pipeline.tickets.readers import Chunk
 
@@ -73,14 +74,17 @@ def score_file(
     *,
     columns: Columns | None = None,
     advance: Callable[[int], None] = lambda _: None,
+    bert: ReadBert | None = None,
 ) -> Summary:
     """Score every ticket of `source` into `target`; `advance` is told how many rows were done.
+
+    `bert` runs the model's BERT, if it has one; unless given, the way that is fastest on this machine.
 
     Raises ModelError before the first row, FileError if a file cannot be read or written. Rows that cannot be used go
     to `target` with .rejects.csv appended.
     """
     started = time.monotonic()
-    model = Model.load(folder)
+    model = Model.load(folder, bert=bert or read_bert(tuned(folder, settings)))
     tally = Tally()
     unwritten: deque[Chunk] = deque()
     chunks = _tickets(source, columns or Columns.load(), settings.chunk_rows, unwritten)

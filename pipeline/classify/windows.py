@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from pipeline.settings import Settings
 
 Ids = NDArray[np.int64]
+TextWindows = Sequence[Sequence[int]]  # the windows of one narrative, each with its begin and end mark
 
 
 class WindowSettings(Settings):
@@ -75,7 +76,7 @@ def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         yield batch
 
 
-def flatten(texts: Iterable[Sequence[Sequence[int]]]) -> tuple[list[Sequence[int]], NDArray[np.int64]]:
+def flatten(texts: Iterable[TextWindows]) -> tuple[list[Sequence[int]], NDArray[np.int64]]:
     """Return all windows in a row, and for each the number of the narrative it belongs to."""
     windows: list[Sequence[int]] = []
     owners: list[int] = []

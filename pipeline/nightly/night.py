@@ -15,6 +15,7 @@ from pydantic import Field
 
 from pipeline.classify.answer import ScoreSettings
 from pipeline.classify.engine import Scored, score_chunks
+from pipeline.classify.probe import Verdict
 from pipeline.errors import DiskFullError, FileError, GongdanError
 from pipeline.nightly.customers import Pseudonyms
 from pipeline.nightly.files import OutputSettings, leave_files
@@ -63,6 +64,7 @@ class Night:
     counts: Counts = field(default_factory=Counts)
     failures: list[GongdanError] = field(default_factory=list)  # files that could not be read at all
     instead: GongdanError | None = None  # why another model than the one in service was used
+    verdict: Verdict | None = None  # how its arithmetic was examined on this processor
     holdings: Holdings = field(default_factory=lambda: Holdings({}, {}, {}, {}))
     files: list[Path] = field(default_factory=list)  # what it left beside the database
     alarms: list[str] = field(default_factory=list)  # what the watch wants somebody to look at
@@ -97,12 +99,12 @@ def run_night(
     score = ScoreSettings.load(resolve(settings.score))
     watching = load_settings(resolve(settings.watch), WatchSettings) if settings.watch else None
     source = open_source(settings, columns)
-    choice = choose(resolve(settings.model), settings.kept_models, fallback=fallback)
+    choice = choose(resolve(settings.model), settings.kept_models, score, fallback=fallback)
     pseudonyms = Pseudonyms(resolve(settings.pseudonym_key))
     with closing(Store.exclusive(settings.database, settings.retry)) as store:
         _require_room(store, settings.min_free_mb)
         key = _run_key(settings, source, choice, score, since, replay=replay)
-        problems = [] if choice.instead is None else [_problem(choice.instead)]
+        problems = list(map(_problem, choice.problems))
         ledger = Ledger(store, key, socket.gethostname(), problems)
         logger.info("run started", extra={"run": ledger.run_id, "resumed": ledger.resumed, "model": key.model})
         job = _Job(ledger, source, choice, score, pseudonyms, since, begin)
@@ -194,7 +196,7 @@ class _Job:
 
     def __post_init__(self) -> None:
         self.night = Night(self.ledger.run_id, self.choice.model.name, self.ledger.resumed)
-        self.night.instead = self.choice.instead
+        self.night.instead, self.night.verdict = self.choice.instead, self.choice.verdict
 
     def run(self) -> Night:
         """Score all parts of the source."""

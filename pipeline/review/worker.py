@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from pipeline.classify.model import Model
+from pipeline.classify.model import ONE_CORE, Model
 from pipeline.errors import GongdanError
 from pipeline.nightly import NightlySettings
 from pipeline.nightly.service import find
@@ -70,5 +70,5 @@ class Worker:
         if self.model is None or self.model.digest != digest:
             folder = find(digest, resolve(self.nightly.model), self.nightly.kept_models)
             # One thread: the other cores are for who waits for a page.
-            self.model = Model.load(folder, self.filler.taxonomy, threads=1) if folder is not None else None
+            self.model = Model.load(folder, self.filler.taxonomy, bert=ONE_CORE) if folder is not None else None
         return self.model

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 import nncf
-import numpy as np
 import openvino
 import torch
 from torch import Tensor, nn
 
-from pipeline.classify.answer import Answer, ScoreSettings, decide
-from pipeline.classify.base import Floats
+from pipeline.classify.answer import ScoreSettings
 from pipeline.classify.bert import GRAPH, WEIGHTS, BertClassifier
+from pipeline.classify.parity import WHAT, Agreement
+from pipeline.classify.runtime import Runtime
 from pipeline.classify.windows import Windows
 from pipeline.errors import ModelError
 from pipeline.taxonomy import Taxonomy
@@ -39,23 +39,12 @@ class _Graph(nn.Module):
 
 
 def export(reader: Reader, windows: Windows, weights: Weights) -> tuple[dict[str, bytes], BertClassifier]:
-    """Return the files of the graph, and the classifier that runs them.
+    """Return the files of the graph, and the classifier that runs it.
 
-    int8 weights have a scale and a zero per row. What flows between layers is not quantised, so a ticket's answer
-    does not depend on the tickets beside it.
+    int8 weights have a scale and a zero per row. What flows between layers is rounded by the arithmetic alone (see
+    `pipeline.classify.runtime`), each token by itself, so a ticket's answer does not depend on the tickets beside it.
     """
-    # With a filler in it: transformers takes another way, without any mask, where none is needed. And two tensors:
-    # given one twice, the exported program would take its inputs for one.
-    mask = torch.tensor([[1] * 8, [1] * 5 + [0] * 3])
-    ids = mask.clone()
-    shapes = (torch.export.Dim("windows", min=1), torch.export.Dim("tokens", min=2, max=windows.settings.window))
-    dynamic = dict(enumerate(shapes))
-    program = torch.export.export(
-        _Graph(reader).eval(), (ids, mask), dynamic_shapes={"input_ids": dynamic, "attention_mask": dynamic}
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # between the libraries: PyTorch's own code raises it
-        graph = openvino.convert_model(program)
+    graph = converted(reader, windows)
     if weights == "int8":
         nncf.set_log_level(logging.ERROR)
         graph = nncf.compress_weights(graph, mode=nncf.CompressWeightsMode.INT8_ASYM)
@@ -63,7 +52,26 @@ def export(reader: Reader, windows: Windows, weights: Weights) -> tuple[dict[str
         path = Path(folder) / GRAPH
         openvino.save_model(graph, path)  # what is not int8 yet becomes fp16
         files = {name: (Path(folder) / name).read_bytes() for name in (GRAPH, WEIGHTS)}
-        return files, BertClassifier(path, windows)
+        return files, BertClassifier(path, windows, Runtime())
+
+
+def converted(reader: Reader, windows: Windows) -> openvino.Model:
+    """Return a reader as an OpenVINO graph, its weights as they are."""
+    # With a filler in it: transformers takes another way, without any mask, where none is needed. And two tensors:
+    # given one twice, the exported program would take its inputs for one.
+    mask = torch.tensor([[1] * 8, [1] * 5 + [0] * 3])
+    ids = mask.clone()
+    shapes = (torch.export.Dim("windows", min=1), torch.export.Dim("tokens", min=2, max=windows.settings.window))
+    dynamic = dict(enumerate(shapes))
+    attention = reader.encoder.config._attn_implementation
+    reader.encoder.set_attn_implementation("sdpa")  # one operation, which OpenVINO computes without copies between
+    program = torch.export.export(
+        _Graph(reader).eval(), (ids, mask), dynamic_shapes={"input_ids": dynamic, "attention_mask": dynamic}
+    )
+    reader.encoder.set_attn_implementation(attention)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # between the libraries: PyTorch's own code raises it
+        return openvino.convert_model(program)
 
 
 def parity(exact: Scored, served: Scored, judged: Judged, taxonomy: Taxonomy) -> Mapping[str, float]:
@@ -72,39 +80,24 @@ def parity(exact: Scored, served: Scored, judged: Judged, taxonomy: Taxonomy) ->
     Raises ModelError if more than one row and more than 0.5 % of the rows get another cause or type, or 1 % another
     route.
     """
-    found, rows = compare(exact, served, judged, taxonomy), len(exact.rows)
-    failed = [
-        f"{what}s agree in {found[f'export_{what}_agreement']:.2%} of {rows} rows ({least:.1%} are asked)"
-        for what, least in LEAST_AGREEMENT.items()
-        if round((1 - found[f"export_{what}_agreement"]) * rows) > max(1, (1 - least) * rows)
-    ]
-    if failed:
+    found, figures = compare(exact, served, judged, taxonomy)
+    if failed := found.failures(LEAST_AGREEMENT):
         raise ModelError(
             "export_parity",
             f"the exported model says something else than the trained one: {'; '.join(failed)}. The training is kept; "
             "with `weights: fp16` in its configuration it is exported anew, without training, in a larger folder",
         )
-    return found
+    return figures
 
 
-def compare(exact: Scored, served: Scored, judged: Judged, taxonomy: Taxonomy) -> Mapping[str, float]:
-    """Compare what fp32 and what was exported say of the same rows: labels, probabilities, routes, macro-F1."""
+def compare(exact: Scored, served: Scored, judged: Judged, taxonomy: Taxonomy) -> tuple[Agreement, Mapping[str, float]]:
+    """Compare what fp32 and what was exported say of the same rows; figures also say what macro-F1 it costs."""
     chances = [judged.calibration.apply(part.scores, taxonomy.membership) for part in (exact, served)]
-    answers = [_answers(part, judged, taxonomy) for part in chances]
-    figures = [judged.measure(part, taxonomy) for part in (exact, served)]
-    agreements = {
-        f"export_{what}_agreement": float(
-            np.mean([getattr(one, what) == getattr(other, what) for one, other in zip(*answers, strict=True)])
-        )
-        for what in LEAST_AGREEMENT
+    found = Agreement.of(chances[0], chances[1], taxonomy, judged.thresholds, ScoreSettings.load())
+    one, other = (judged.measure(part, taxonomy) for part in (exact, served))
+    return found, {
+        **{f"export_{what}_agreement": getattr(found, what) for what in WHAT},
+        "export_largest_gap": found.largest_gap,
+        "export_type_macro_f1_loss": one.type_macro_f1 - other.type_macro_f1,
+        "export_cause_macro_f1_loss": one.cause_macro_f1 - other.cause_macro_f1,
     }
-    return {
-        **agreements,
-        "export_largest_gap": float(abs(taxonomy.type_probabilities(chances[0] - chances[1])).max()),
-        "export_type_macro_f1_loss": figures[0].type_macro_f1 - figures[1].type_macro_f1,
-        "export_cause_macro_f1_loss": figures[0].cause_macro_f1 - figures[1].cause_macro_f1,
-    }
-
-
-def _answers(chances: Floats, judged: Judged, taxonomy: Taxonomy) -> list[Answer]:
-    return decide(chances, [None] * len(chances), taxonomy, judged.thresholds, ScoreSettings.load())

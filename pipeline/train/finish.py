@@ -128,7 +128,7 @@ class Judged:
         labels = columns(scored.rows, taxonomy)
         calibration = Calibration.fit(scored.scores, labels, taxonomy.membership)
         calibrated = calibration.apply(scored.scores, taxonomy.membership)
-        return cls(calibration, _thresholds(calibrated, labels, taxonomy, settings))
+        return cls(calibration, thresholds_of(calibrated, labels, taxonomy, settings))
 
     def measure(self, scored: Scored, taxonomy: Taxonomy) -> Evaluation:
         """Measure scored rows as they would be answered."""
@@ -171,9 +171,10 @@ def finish(
     return Trained(folder, evaluation, judged.thresholds, tuple(it for it in taxonomy.cause_ids if it not in taught))
 
 
-def _thresholds(
+def thresholds_of(
     calibrated: Floats, labels: NDArray[np.int64], taxonomy: Taxonomy, settings: ThresholdSettings
 ) -> Thresholds:
+    """Choose what is safe to accept from probabilities (n, n_causes) of rows that taught nothing, and their causes."""
     of_types = taxonomy.type_probabilities(calibrated)
     types, causes = (np.array(path) for path in best_paths(calibrated, of_types, taxonomy))
     every = np.arange(len(labels))

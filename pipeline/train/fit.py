@@ -97,9 +97,9 @@ def fit(
     types = np.array([taxonomy.type_ids.index(row.type) for row in rows], dtype=np.int64)
     reader.set_balance(labels[labels >= 0], settings.balance)
     cuda = torch.cuda.is_available()
-    bf16 = settings.precision == "auto" and _has_bf16(cuda=cuda)
+    bf16 = settings.precision == "auto" and has_bf16(cuda=cuda)
     last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    _keep_memory()
+    keep_memory()
     reader.encoder.embeddings.requires_grad_(not settings.freeze_embeddings)
     taught = slice(len(lessons.taught))
 
@@ -151,7 +151,7 @@ def fit(
     reader.to("cpu").eval()
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Have the C library keep what large tensors leave, where it is glibc.
 
     It gives blocks of megabytes back to the system at once, and a step spends a fifth of its time in asking for them
@@ -163,7 +163,7 @@ def _keep_memory() -> None:
             library.mallopt(option, _LARGEST_INT)
 
 
-def _has_bf16(*, cuda: bool) -> bool:
+def has_bf16(*, cuda: bool) -> bool:
     """Tell whether bf16 is computed by the processor itself; emulated, it is slower than fp32."""
     if cuda:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
@@ -229,6 +229,18 @@ def _layer(name: str) -> int:
     """
     parts = name.split(".")
     return int(parts[parts.index("layer") + 1]) if "layer" in parts else -1
+
+
+class StepTeller(TrainerCallback):
+    """Tells after every step how many are done, of how many."""
+
+    def __init__(self, tell: Callable[[int, int], None]) -> None:
+        self.tell = tell
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
+        """Tell it."""
+        del args, control
+        self.tell(state.global_step, state.max_steps)
 
 
 class _Teller(TrainerCallback):

@@ -1,6 +1,6 @@
 """The network: a BERT reads windows, attention over all their tokens makes one vector, one softmax gives the causes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,8 @@ from transformers import AutoModel, PreTrainedModel
 from transformers.utils import logging
 
 from pipeline.classify.base import Floats
-from pipeline.classify.bert import read_windows
-from pipeline.classify.windows import Ids, Windows
+from pipeline.classify.bert import Batch, read_windows
+from pipeline.classify.windows import Windows
 from pipeline.errors import ModelError
 
 _HEAD_STRENGTH = 0.02  # C of the regression that sets the head: chosen on the calibration split, before fine-tuning
@@ -33,7 +33,7 @@ def load_encoder(name: str) -> PreTrainedModel:
             name,
             dtype=torch.float32,
             add_pooling_layer=False,
-            attn_implementation="eager",  # faster than the fused kernel on a CPU, and what the export can read
+            attn_implementation="eager",  # learns faster on a CPU than with the fused kernel
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         )
@@ -75,6 +75,10 @@ class Reader(nn.Module):
     def vectors(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return a vector per window (n, width) and the log of the attention its tokens got together (n,)."""
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return self.pooled(hidden, attention_mask)
+
+    def pooled(self, hidden: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the same from the vectors of tokens (n, longest, width) after the last layer."""
         with torch.autocast(hidden.device.type, enabled=False):
             hidden = hidden.float()
             attention = self.attention(hidden).squeeze(-1) + (1.0 - attention_mask.float()) * _OUTSIDE
@@ -206,10 +210,11 @@ def _run(
     """Run a part of the reader over narratives and join what it gives for their windows."""
     device = reader.head.weight.device
 
-    def run(ids: Ids, mask: Ids) -> tuple[Floats, Floats]:
-        values, weights = part(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
-        return values.float().cpu().numpy(), weights.float().cpu().numpy()
+    def run(inputs: Iterable[Batch]) -> Iterator[tuple[Floats, Floats]]:
+        for ids, mask in inputs:
+            values, weights = part(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+            yield values.float().cpu().numpy(), weights.float().cpu().numpy()
 
     reader.eval()
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        return read_windows(windows, texts, run)
+        return read_windows(windows.cut(texts), windows.settings.pad, run)

@@ -45,6 +45,22 @@ def choose_threshold(
     return chosen
 
 
+def choose_shortcut(sure: Floats, same: NDArray[np.bool_], *, error: float, confidence: float) -> float | None:
+    """Return from which probability on a cheap answer may stand for a dear one.
+
+    The lowest at which at most a share `error` of all rows gets a cheap answer that is not the dear one, with
+    `confidence`: `sure` (n,) is the cheap answer's probability, `same` (n,) tells whether both say the same. Tested
+    from strict to lenient as in `choose_threshold`. None if not even the strictest keeps the promise.
+    """
+    chosen: float | None = None
+    for threshold in np.arange(1 - _STEP, 0, -_STEP):
+        different = int(((sure >= threshold) & ~same).sum())
+        if upper_bound(different, len(same), confidence) > error:
+            break
+        chosen = round(float(threshold), 3)
+    return chosen
+
+
 def upper_bound(failures: int, rows: int, confidence: float) -> float:
     """Return the one-sided Clopper-Pearson upper bound of a failure rate.
 

@@ -165,7 +165,10 @@ def _settings_of(content: Mapping[str, Any]) -> "LinearSettings | BertSettings":
     with TemporaryDirectory() as folder:
         path = Path(folder) / "train.yaml"
         path.write_text(yaml.safe_dump(dict(content), allow_unicode=True), encoding="utf-8")
-        return load_train_settings(path)
+        found = load_train_settings(path)
+    if found.kind == "distilled":
+        raise ConfigError("config_invalid", "a student's settings are not searched; search those of its teacher")
+    return found
 
 
 def changed(base: Mapping[str, Any], values: Mapping[str, int | float]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pipeline.workbench.reading import Place
 
 if TYPE_CHECKING:  # torch and Optuna take their time
     from pipeline.train.bert import BertSettings
+    from pipeline.train.distil import DistilSettings
     from pipeline.train.tune import Tuned
 
 
@@ -43,7 +44,7 @@ def tune(config: Place = "configs/tune/linear.yaml", watch: Callable[[str], None
     return run_study(load_tune_settings(resolve(Path(config))), watch)
 
 
-def settings_of(config: Place, changes: Mapping[str, object]) -> "LinearSettings | BertSettings":
+def settings_of(config: Place, changes: Mapping[str, object]) -> "LinearSettings | BertSettings | DistilSettings":
     """Read a training configuration with some settings replaced; raises ConfigError that names the wrong ones."""
     found = load_train_settings(resolve(Path(config)))
     try:

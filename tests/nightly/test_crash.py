@@ -134,7 +134,8 @@ def make(make_night: MakeNight, tmp_path: Path, request: pytest.FixtureRequest) 
     """A function that sets up one inbox with its database; small batches, so that there are many moments between."""
     score = tmp_path / "score.yaml"
     score.write_text(
-        "chunk_rows: 10\nworkers: 1\nalternatives: 3\nreview_reasons: [low_confidence]\n", encoding="utf-8"
+        "chunk_rows: 10\nworkers: 1\ntuning: null\nalternatives: 3\nreview_reasons: [low_confidence]\n",
+        encoding="utf-8",
     )
 
     def make(name: str, kind: str = "sqlite") -> NightlySettings:

@@ -11,7 +11,7 @@ from pipeline.nightly.ledger import Counts, Ledger
 from pipeline.settings import ROOT
 from pipeline.store.schema import positions, predictions, rejects, runs
 
-from ..conftest import ROWS, MakeNight, drop, everything
+from ..conftest import ROWS, MakeNight, drop, everything, untuned
 
 
 def test_a_second_run_adds_nothing_and_says_that_all_is_known(make_night: MakeNight, database: str) -> None:
@@ -278,10 +278,7 @@ def _cut_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _small_chunks(tmp_path: Path) -> dict[str, str]:
-    text = (ROOT / "configs" / "score.yaml").read_text(encoding="utf-8")
-    text = text.replace("chunk_rows: 2000", "chunk_rows: 2").replace("workers: 0", "workers: 1")
-    (tmp_path / "score.yaml").write_text(text, encoding="utf-8")
-    return {"score": str(tmp_path / "score.yaml")}
+    return {"score": untuned(tmp_path, chunk_rows=2, workers=1)}
 
 
 def test_a_run_that_was_cut_off_goes_on_where_it_stopped(

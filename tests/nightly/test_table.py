@@ -89,7 +89,7 @@ def test_times_and_ids_of_any_usual_type_go_through_the_position_and_back(
 ) -> None:
     settings = tickets(kind, key)
     score = tmp_path / "score.yaml"
-    score.write_text("chunk_rows: 2\nworkers: 1\nalternatives: 1\nreview_reasons: []\n", encoding="utf-8")
+    score.write_text("chunk_rows: 2\nworkers: 1\ntuning: null\nalternatives: 1\nreview_reasons: []\n", encoding="utf-8")
     night = make_night(database=settings.database, source=settings.model_dump(), score=str(score))
     _add(settings.database, *[(value(number), 100 + number, TEXTS[0]) for number in range(5)])
     assert run_night(night).counts.read == 5

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from scipy.special import log_softmax
 from transformers import set_seed
 
@@ -20,58 +19,14 @@ from pipeline.classify.mixture import MixtureClassifier
 from pipeline.classify.model import Model
 from pipeline.corpus import Labelled, load_labelled
 from pipeline.errors import ConfigError, CorpusError, ModelError
-from pipeline.settings import CONFIGS
 from pipeline.taxonomy import Taxonomy
-from pipeline.text import Lexicon, Segmenter
 from pipeline.train import load_train_settings
 from pipeline.train.bert import BertSettings, load_reader, train_bert
 from pipeline.train.export import Weights, export, parity
 from pipeline.train.finish import Judged, Scored, columns
 from pipeline.train.fit import Lessons, fit
 from pipeline.train.reader import Reader, fit_head, load_encoder, scores_of
-
-from ..encoder import write_tiny_encoder
-
-
-@pytest.fixture(scope="session")
-def tiny_encoder(small_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    texts = [json.loads(line)["text"] for line in small_corpus.read_text(encoding="utf-8").splitlines()]
-    return write_tiny_encoder(tmp_path_factory.mktemp("encoder"), texts)
-
-
-@pytest.fixture(scope="session")
-def bert_config(
-    tiny_encoder: Path, small_tree: Path, small_corpus: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The shipped configuration, pointed at the small tree, corpus and encoder."""
-    config = yaml.safe_load((CONFIGS / "train" / "bert.yaml").read_text(encoding="utf-8"))
-    folder = tmp_path_factory.mktemp("bert")
-    config |= {
-        "encoder": str(tiny_encoder), "corpus": str(small_corpus), "taxonomy": str(small_tree),
-        "output": str(folder / "model"), "checkpoints": str(folder / "checkpoints"),
-        "window": 16, "overlap": 4, "epochs": 12, "batch_size": 12, "learning_rate": 5e-3, "head_learning_rate": 2e-2,
-        "precision": "fp32", "noise": 0.0, "mixed_with": None, "hard": None, "blend": 0.0,
-    }  # fmt: skip
-    path = folder / "bert.yaml"
-    path.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="session")
-def settings_of(bert_config: Path) -> Callable[..., BertSettings]:
-    def changed(**update: object) -> BertSettings:
-        found = load_train_settings(bert_config)
-        assert isinstance(found, BertSettings)
-        return found.model_copy(update=update)
-
-    return changed
-
-
-@pytest.fixture(scope="session")
-def small_bert(bert_config: Path) -> Path:
-    settings = load_train_settings(bert_config)
-    assert isinstance(settings, BertSettings)
-    return train_bert(settings).folder
+from pipeline.train.restore import restore
 
 
 def test_it_learns_a_small_corpus_and_serves_it_without_torch(
@@ -118,7 +73,7 @@ def test_a_training_that_was_stopped_goes_on_and_gives_the_same_model(
 
 
 def test_a_narrative_longer_than_a_window_is_read_to_its_end(small_bert: Path) -> None:
-    classifier = BertClassifier.load(small_bert, Segmenter(Lexicon.load()))
+    classifier = BertClassifier.load(small_bert)
     filler = "我们小区" * 30
     cut = classifier.windows.cut([filler + "骂人"])[0]
     assert len(cut) > 5
@@ -128,7 +83,7 @@ def test_a_narrative_longer_than_a_window_is_read_to_its_end(small_bert: Path) -
 
 
 def test_an_answer_does_not_depend_on_the_texts_beside_it(small_bert: Path) -> None:
-    classifier = BertClassifier.load(small_bert, Segmenter(Lexicon.load()))
+    classifier = BertClassifier.load(small_bert)
     texts = ["停电", "空调带不动我们小区电压不足" * 9, "收费员不耐烦态度差", "申请报装镇上迟迟没有人来"]
     together = classifier.scores(texts)
     alone = np.concatenate([classifier.scores([text]) for text in texts])
@@ -166,16 +121,13 @@ def test_too_few_narratives_are_refused(
         train_bert(settings_of(corpus=few))
 
 
-def test_mixed_with_the_linear_model_both_are_asked(
-    settings_of: Callable[..., BertSettings], linear_config: Path, small_tree: Path, tmp_path: Path
-) -> None:
-    settings = settings_of(mixed_with=linear_config, output=tmp_path / "model", checkpoints=tmp_path / "c")
-    folder = train_bert(settings).folder
-    model = Model.load(folder, Taxonomy.load(small_tree))
+def test_mixed_with_the_linear_model_both_are_asked(small_mixture: Path, small_tree: Path) -> None:
+    model = Model.load(small_mixture, Taxonomy.load(small_tree))
     assert model.manifest.kind == "bert+linear"
     mixed = model.classifier
     assert isinstance(mixed, MixtureClassifier)
     texts = ["村里停电三次", "柜台不耐烦", ""]
+    assert mixed.bert is not None
     parts = [log_softmax(part.scores(texts), axis=1) for part in (mixed.bert, mixed.linear)]
     assert mixed.scores(texts) == pytest.approx(mixed.weights.bert * parts[0] + mixed.weights.linear * parts[1])
     assert mixed.vectors(texts).shape == (3, 32)
@@ -398,3 +350,14 @@ def test_a_config_of_no_known_kind_or_incomplete_is_refused(tmp_path: Path, cont
     (tmp_path / "a.yaml").write_text(content, encoding="utf-8")
     with pytest.raises(ConfigError):
         load_train_settings(tmp_path / "a.yaml")
+
+
+def test_a_reader_restored_from_a_folder_says_what_the_folder_says(small_bert: Path, small_tree: Path) -> None:
+    taxonomy = Taxonomy.load(small_tree)
+    classifier = BertClassifier.load(small_bert)
+    reader = restore(small_bert, taxonomy.membership)
+    texts = ["村里停电三次", "柜台不耐烦", "报装排队迟迟不办灯暗电压低" * 5]
+    exact = scores_of(reader, classifier.windows, texts)
+    assert exact == pytest.approx(classifier.scores(texts), abs=0.02)  # its arithmetic may be coarser
+    with pytest.raises(ModelError, match="only a BERT"):
+        restore(small_tree.parent, taxonomy.membership)

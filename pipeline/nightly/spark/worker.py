@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.classify.answer import ScoreSettings
 from pipeline.classify.engine import Scored, score_chunks
-from pipeline.classify.model import Model
+from pipeline.classify.model import ONE_CORE, Model
 from pipeline.classify.outputs import SCHEMA, result_row
 from pipeline.tickets import Columns, Reject, Ticket
 from pipeline.tickets.other_rows import parquet_table, values_of
@@ -89,4 +89,4 @@ def _loaded(shipped: str) -> tuple[Model, Path]:
     from pyspark import SparkFiles  # noqa: PLC0415 - an extra
 
     folder = Path(SparkFiles.get(shipped))
-    return Model.load(folder, threads=1), folder  # one worker per core already
+    return Model.load(folder, bert=ONE_CORE), folder  # one worker per core already

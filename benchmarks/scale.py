@@ -1,10 +1,12 @@
-"""How fast `gongdan score` is with the linear model, end to end, and whether its memory grows with the file.
+"""How fast `gongdan score` is, end to end, and whether time and memory grow with the file as they should.
 
     gongdan train --config configs/train/linear.yaml
-    python benchmarks/score_linear.py
+    python benchmarks/scale.py linear
+    python benchmarks/scale.py shipped        100,000, 300,000 and 1,000,000 tickets: about an hour and a half
 
-writes .csv exports of 100,000 and 1,000,000 tickets (the corpus with noise, repeated), runs the command on two cores,
-reading, normalising, masking, segmenting, answering and writing included, and puts a table into docs/benchmarks.md.
+writes .csv exports (the corpus with noise, no two narratives alike; for the shipped model its test split), runs the
+command on two cores, reading, normalising, masking, segmenting, answering and writing included, and puts a table into
+docs/benchmarks.md after each.
 """
 
 import argparse
@@ -20,7 +22,14 @@ from pathlib import Path
 from measure import gongdan, narratives, write_export
 from tables import ROOT, machine, write_table
 
-MODEL = ROOT / "var" / "models" / "linear"
+from pipeline.classify.model import Model
+from pipeline.settings import DEFAULT_MODEL
+
+# name -> its folder, which narratives it reads, and how many.
+MODELS: dict[str, tuple[Path, str | None, tuple[int, ...]]] = {
+    "linear": (ROOT / "var" / "models" / "linear", None, (100_000, 1_000_000)),
+    "shipped": (DEFAULT_MODEL, "test", (100_000, 300_000, 1_000_000)),
+}
 
 
 @dataclass(frozen=True)
@@ -38,16 +47,16 @@ class Measured:
         return self.rows / self.seconds
 
 
-def run(source: Path, target: Path, rows: int, cores: set[int]) -> Measured:
+def run(source: Path, target: Path, model: Path, rows: int, cores: set[int]) -> Measured:
     """Run `gongdan score` on some cores."""
-    done = gongdan("score", source, "-o", target, "--json", "--model", MODEL, cores=cores)
+    done = gongdan("score", source, "-o", target, "--json", "--model", model, cores=cores)
     summary = json.loads(done.output)
     if summary["scored"] != rows:
         raise SystemExit(f"gongdan score did not score all {rows} rows: {summary}")
     return Measured(rows, source.stat().st_size / 1e6, done.seconds, done.peak_mib)
 
 
-def table(results: Sequence[Measured], length: float, cores: int) -> str:
+def table(results: Sequence[Measured], model: str, length: float, cores: int) -> str:
     """Return the Markdown that goes into docs/benchmarks.md."""
     first, last = results[0], results[-1]
     lines = [
@@ -62,9 +71,7 @@ def table(results: Sequence[Measured], length: float, cores: int) -> str:
         f"{last.seconds / first.seconds:.1f} times the time, {last.peak_mib / first.peak_mib:.2f} times the memory.",
         "",
         f"{cores} cores of {machine()}, Python {platform.python_version()}; narratives of {length:.0f} characters "
-        f"on average, GB18030 .csv in, .csv out, with the model that "
-        "configs/train/linear.yaml trains. Made by "
-        "`python benchmarks/score_linear.py`.",
+        f"on average, no two alike, GB18030 .csv in, .csv out, with {model}. Made by `python benchmarks/scale.py`.",
     ]
     return "\n".join(lines)
 
@@ -72,26 +79,30 @@ def table(results: Sequence[Measured], length: float, cores: int) -> str:
 def main() -> None:
     """Run all sizes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="sizes of the exports")
+    parser.add_argument("model", choices=MODELS, help="which model reads")
+    parser.add_argument("--rows", type=int, nargs="+", help="sizes of the exports")
     parser.add_argument("--cores", type=int, default=2, help="cores the command may use")
     parser.add_argument("--dry-run", action="store_true", help="print the table instead of writing docs/benchmarks.md")
     options = parser.parse_args()
-    texts = narratives(seed=1)
+    folder_of_model, split, sizes = MODELS[options.model]
+    sizes = tuple(options.rows or sizes)
+    name = Model.load(folder_of_model).name
+    texts = narratives(1, max(sizes), split)
     cores = set(sorted(os.sched_getaffinity(0))[: options.cores])
     results = []
     with tempfile.TemporaryDirectory() as folder:
-        for rows in options.rows:
+        for rows in sizes:
             source = Path(folder) / f"{rows}.csv"
             write_export(source, rows, texts)
             print(f"scoring {rows:,} tickets ...", flush=True)
-            results.append(run(source, Path(folder) / "answers.csv", rows, cores))
+            results.append(run(source, Path(folder) / "answers.csv", folder_of_model, rows, cores))
             print(f"  {results[-1].rate:,.0f} a second, peak {results[-1].peak_mib:.0f} MiB", flush=True)
             source.unlink()
-    content = table(results, statistics.mean(map(len, texts)), len(cores))
-    if options.dry_run:
-        print(content)
-    else:
-        write_table("score_linear", content)
+            content = table(results, name, statistics.mean(map(len, texts)), len(cores))
+            if options.dry_run:
+                print(content)
+            else:
+                write_table(f"scale_{options.model}", content)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,101 @@
+"""What is sealed with a model, and what is found out with it on the machine it runs on."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.classify.answer import ScoreSettings
+from pipeline.classify.cascade import SHORTCUT, Shortcut
+from pipeline.classify.folder import read_manifest
+from pipeline.classify.model import Model
+from pipeline.classify.probe import PROBE, Probe, examine
+from pipeline.classify.runtime import Runtime, arithmetics
+from pipeline.classify.tuning import tuned, tuning_of
+from pipeline.errors import ModelError
+from pipeline.settings import load_settings
+from pipeline.taxonomy import Taxonomy
+
+
+@pytest.fixture(autouse=True)
+def _in_the_small_tree(small_tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = Taxonomy.load(small_tree)
+    monkeypatch.setattr(Taxonomy, "load", lambda *_: tree)
+
+
+@pytest.fixture
+def tuning(settings: ScoreSettings, tmp_path: Path) -> ScoreSettings:
+    return settings.model_copy(update={"tuning": tmp_path / "tuning.json"})
+
+
+def test_a_sound_model_passes_in_every_arithmetic(small_mixture: Path, settings: ScoreSettings) -> None:
+    for arithmetic in arithmetics():
+        verdict = examine(small_mixture, Runtime(arithmetic=arithmetic), settings)
+        assert verdict is not None
+        assert (verdict.runtime.arithmetic, verdict.problem) == (arithmetic, None)
+        assert verdict.agreement.type == 1.0
+
+
+def test_the_fastest_way_is_tried_once_and_kept(small_mixture: Path, tuning: ScoreSettings, tmp_path: Path) -> None:
+    told: list[str] = []
+    first = tuned(small_mixture, tuning, lambda name, *_: told.append(name))
+    assert first.arithmetic in arithmetics()
+    assert first.threads == tuning.workers
+    assert [name.split()[1] for name in told[: len(arithmetics())]] == arithmetics()[::-1]  # the most exact first
+    told.clear()
+    assert tuned(small_mixture, tuning, lambda name, *_: told.append(name)) == first
+    assert told == []
+    trials = tuning_of(small_mixture, tuning).trials
+    assert max(trial.rate for trial in trials if not trial.refused) == trials[0].rate
+    other = tuning.model_copy(update={"workers": 2})
+    assert tuned(small_mixture, other).threads == 2  # other cores are tried anew
+    kept = json.loads((tmp_path / "tuning.json").read_text(encoding="utf-8"))
+    assert len(kept) == 2
+    (tmp_path / "tuning.json").write_text("{", encoding="utf-8")
+    assert tuned(small_mixture, tuning).arithmetic in arithmetics()  # what cannot be read is tried again
+
+
+def test_a_linear_model_needs_none(small_model: Path, tuning: ScoreSettings, tmp_path: Path) -> None:
+    assert tuned(small_model, tuning) == Runtime(threads=1)
+    assert examine(small_model, Runtime(), tuning) is None
+    assert not (tmp_path / "tuning.json").exists()
+
+
+def test_other_weights_than_those_that_were_measured_are_found_out(
+    small_mixture: Path, settings: ScoreSettings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(small_mixture, folder)
+    probe = Probe.read(folder)
+    assert probe is not None
+    turned = Probe(probe.texts, np.roll(probe.probabilities, 1, axis=1))
+    _reseal(folder, PROBE, turned.to_files()[PROBE])
+    with pytest.raises(ModelError, match="not even in fp32") as caught:
+        examine(folder, Runtime(), settings)
+    assert caught.value.code == "model_probe"
+
+
+def test_without_its_bert_a_mixture_is_another_model_with_thresholds_of_its_own(small_mixture: Path) -> None:
+    whole, part = Model.load(small_mixture), Model.load(small_mixture, bert=None)
+    assert whole.digest != part.digest
+    assert part.name.startswith("linear-part-")
+    texts = ["村里停电三次", "柜台不耐烦"]
+    assert part.predict_proba(texts).sum(axis=1) == pytest.approx(np.ones(2))
+    assert np.log(part.predict_proba(texts)) != pytest.approx(np.log(whole.predict_proba(texts)))
+    assert part.manifest.thresholds == load_settings(small_mixture / SHORTCUT, Shortcut).thresholds
+
+
+def test_a_bert_alone_cannot_do_without_itself(small_bert: Path) -> None:
+    with pytest.raises(ModelError, match="nothing but a BERT"):
+        Model.load(small_bert, bert=None)
+
+
+def _reseal(folder: Path, name: str, data: bytes) -> None:
+    manifest, _ = read_manifest(folder)
+    (folder / name).write_bytes(data)
+    content = manifest.model_dump(mode="json")
+    content["files"][name] = hashlib.sha256(data).hexdigest()
+    (folder / "model.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
