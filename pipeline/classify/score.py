@@ -11,6 +11,7 @@ from pipeline.classify.answer import ScoreSettings
 from pipeline.classify.engine import Scored, score_chunks
 from pipeline.classify.model import Model, ReadBert, read_bert
 from pipeline.classify.outputs import Output, result_row
+from pipeline.classify.probe import examine
 from pipeline.classify.tuning import tuned
 from pipeline.tickets import Columns, Reject, Ticket, read_chunks
 from pipeline.tickets.readers import Chunk
@@ -84,7 +85,7 @@ def score_file(
     to `target` with .rejects.csv appended.
     """
     started = time.monotonic()
-    model = Model.load(folder, bert=bert or read_bert(tuned(folder, settings)))
+    model = Model.load(folder, bert=bert) if bert else _fastest(folder, settings)
     tally = Tally()
     unwritten: deque[Chunk] = deque()
     chunks = _tickets(source, columns or Columns.load(), settings.chunk_rows, unwritten)
@@ -98,6 +99,12 @@ def score_file(
             tally.add(scored, chunk.rejects)
             advance(chunk.rows)
     return Summary(output.path, output.rejects_path, model.name, time.monotonic() - started, tally)
+
+
+def _fastest(folder: Path, settings: ScoreSettings) -> Model:
+    wanted = tuned(folder, settings)
+    verdict = examine(folder, wanted, settings) if wanted.arithmetic == "int8" else None  # see `Runtime`
+    return verdict.model if verdict else Model.load(folder, bert=read_bert(wanted))
 
 
 def _tickets(source: Path, columns: Columns, size: int, unwritten: deque[Chunk]) -> Iterator[list[Ticket]]:

@@ -52,7 +52,7 @@ def export(reader: Reader, windows: Windows, weights: Weights) -> tuple[dict[str
         path = Path(folder) / GRAPH
         openvino.save_model(graph, path)  # what is not int8 yet becomes fp16
         files = {name: (Path(folder) / name).read_bytes() for name in (GRAPH, WEIGHTS)}
-        return files, BertClassifier(path, windows, Runtime())
+        return files, BertClassifier(path, windows, Runtime(arithmetic="int8"))
 
 
 def converted(reader: Reader, windows: Windows) -> openvino.Model:
