@@ -2,7 +2,7 @@
 
     gongdan train --config configs/train/linear.yaml
     python benchmarks/scale.py linear
-    python benchmarks/scale.py shipped        100,000, 300,000 and 1,000,000 tickets: about an hour and a half
+    python benchmarks/scale.py shipped        100,000, 300,000 and 1,000,000 tickets: two to four hours
 
 writes .csv exports (the corpus with noise, no two narratives alike; for the shipped model its test split), runs the
 command on two cores, reading, normalising, masking, segmenting, answering and writing included, and puts a table into

@@ -8,16 +8,19 @@ import pytest
 import yaml
 
 from pipeline.classify.base import Floats
-from pipeline.classify.bert import load_windows
+from pipeline.classify.bert import BertClassifier, load_windows
 from pipeline.classify.folder import read_manifest
 from pipeline.classify.mixture import MixtureClassifier
 from pipeline.classify.model import Model
+from pipeline.classify.windows import Windows
 from pipeline.corpus import load_labelled
 from pipeline.errors import ConfigError
 from pipeline.settings import CONFIGS
 from pipeline.taxonomy import Taxonomy
-from pipeline.train import load_train_settings
+from pipeline.train import load_train_settings, serve
 from pipeline.train.distil import DistilSettings, Texts, train_student
+from pipeline.train.export import Weights
+from pipeline.train.reader import Reader
 
 
 @pytest.fixture
@@ -74,6 +77,26 @@ def test_with_all_layers_and_no_steps_it_is_its_teacher(
     texts = ["村里停电三次", "柜台不耐烦", "报装排队迟迟不办灯暗电压低" * 5]
     one, other = (_scores(path, taxonomy, texts) for path in (folder, small_mixture))
     assert one == pytest.approx(other, abs=0.1)
+
+
+def test_what_was_compiled_wrongly_by_chance_is_compiled_once_more(
+    student_of: Callable[..., DistilSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, faults = serve.export, [True]
+
+    def once_wrongly(reader: Reader, windows: Windows, weights: Weights) -> tuple[dict[str, bytes], BertClassifier]:
+        """Stand where OpenVINO's fault is, which comes once in thousands of times."""
+        files, classifier = right(reader, windows, weights)
+        if faults:
+            faults.pop()
+            said = classifier.scores
+            monkeypatch.setattr(classifier, "scores", lambda texts: np.roll(said(texts), 1, axis=1))
+        return files, classifier
+
+    monkeypatch.setattr(serve, "export", once_wrongly)
+    found = train_student(student_of(layers=[0, 1], steps=0))
+    assert faults == []
+    assert read_manifest(found.folder)[0].metrics["export_cause_agreement"] == 1.0
 
 
 def test_it_goes_on_from_another_student(
