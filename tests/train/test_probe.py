@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.classify import score
 from pipeline.classify.answer import ScoreSettings
 from pipeline.classify.base import Floats
 from pipeline.classify.cascade import SHORTCUT, Shortcut
@@ -15,6 +16,7 @@ from pipeline.classify.folder import read_manifest
 from pipeline.classify.model import Model
 from pipeline.classify.probe import PROBE, Probe, examine
 from pipeline.classify.runtime import Runtime, arithmetics
+from pipeline.classify.score import score_file
 from pipeline.classify.tuning import tuned, tuning_of
 from pipeline.errors import ModelError
 from pipeline.settings import load_settings
@@ -56,6 +58,25 @@ def test_what_is_prepared_wrongly_by_chance_is_prepared_anew(
     assert faults == []
     assert verdict is not None
     assert (verdict.runtime.arithmetic, verdict.refused) == ("int8", ())
+
+
+def test_scoring_compares_int8_before_it_answers(
+    small_mixture: Path, settings: ScoreSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    right, asked = Probe.run, []
+
+    def badly(self: Probe, folder: Path, runtime: Runtime) -> tuple[Model, Floats]:
+        """Stand where a processor that computes int8 wrongly would: there is none here."""
+        asked.append(runtime.arithmetic)
+        model, chances = right(self, folder, runtime)
+        return model, np.roll(chances, 1, axis=1) if runtime.arithmetic == "int8" else chances
+
+    monkeypatch.setattr(Probe, "run", badly)
+    monkeypatch.setattr(score, "tuned", lambda *_: Runtime(arithmetic="int8"))  # as where it was the fastest
+    (tmp_path / "in.csv").write_text("工单编号,受理内容\nA1,村里停电三次\n", encoding="utf-8")
+    summary = score_file(tmp_path / "in.csv", tmp_path / "out.csv", small_mixture, settings)
+    assert asked[:3] == ["fp32", "int8", "int8"]
+    assert summary.tally.scored == 1
 
 
 def test_the_fastest_way_is_tried_once_and_kept(small_mixture: Path, tuning: ScoreSettings, tmp_path: Path) -> None:
