@@ -193,10 +193,7 @@ def main() -> None:
                     f"{options.threads} threads of {machine()}.",
                 ]
             )
-            if options.dry_run:
-                print(content, flush=True)
-            else:
-                write_table("ablation", content)
+            write_table("ablation", content, dry_run=options.dry_run)
 
 
 if __name__ == "__main__":

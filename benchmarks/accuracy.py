@@ -241,10 +241,7 @@ def main() -> None:
         results = [run_linear(folder), run_bert(dataset, folder)]
         (folder / "results.json").write_text(json.dumps([asdict(it) for it in results], indent=1), encoding="utf-8")
         content = table(dataset, counts, results, seed)
-        if options.dry_run:
-            print(content)
-        else:
-            write_table(f"accuracy_{name}", content)
+        write_table(f"accuracy_{name}", content, dry_run=options.dry_run)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from pathlib import Path
 
 import nncf
 import openvino
-from measure import narratives
+from peers_accuracy import MIN_SUPPORT
+from peers_work import Texts
 from tables import ROOT, machine, write_table
 
 from pipeline import console
@@ -33,16 +34,12 @@ from pipeline.classify.mixture import MixtureClassifier
 from pipeline.classify.model import Model, read_bert
 from pipeline.classify.runtime import EXACT, Runtime, arithmetics
 from pipeline.classify.windows import pad
-from pipeline.corpus import Labelled, load_labelled
-from pipeline.corpus.split import splits_of
-from pipeline.settings import CORPUS
+from pipeline.corpus import Labelled
 from pipeline.taxonomy import Taxonomy
-from pipeline.text import read_narrative
 from pipeline.train.evaluate import Evaluation, accepted_types, measure
 from pipeline.train.export import converted
 from pipeline.train.restore import restore
 
-MIN_SUPPORT = 5  # real texts of a type, so that it counts in macro-F1
 CALIBRATION = 300  # narratives that ranges are measured on
 Answers = list[tuple[str, str, str, str]]
 
@@ -58,30 +55,7 @@ class Row:
     answers: Answers
 
 
-@dataclass(frozen=True)
-class Sets:
-    """What is read: narratives for the clock, and labelled rows."""
-
-    timed: Sequence[str]
-    ranges: Sequence[str]
-    test: Sequence[Labelled]
-    real: Sequence[Labelled]
-
-    @classmethod
-    def load(cls, count: int, data: Path) -> "Sets":
-        """Make narratives, split the corpus and read the real texts, if they are there."""
-        rows = load_labelled(CORPUS, Taxonomy.load())
-        splits = splits_of(rows)
-        path = data / "real_dev.jsonl"
-        return cls(
-            [read_narrative(text).text for text in narratives(1, count, "test")],
-            [row.text for row, split in zip(rows, splits, strict=True) if split == "train"][:CALIBRATION],
-            [row for row, split in zip(rows, splits, strict=True) if split == "test" and row.cause is not None],
-            load_labelled(path, Taxonomy.load()) if path.is_file() else [],
-        )
-
-
-def ways(folder: Path, sets: Sets, made: Path) -> Iterator[tuple[str, Model]]:
+def ways(folder: Path, texts: Texts, made: Path) -> Iterator[tuple[str, Model]]:
     """Yield every way of running a folder's model, the most exact first."""
     for arithmetic in arithmetics()[::-1]:
         model = Model.load(folder, bert=read_bert(Runtime(arithmetic=arithmetic)))
@@ -91,11 +65,11 @@ def ways(folder: Path, sets: Sets, made: Path) -> Iterator[tuple[str, Model]]:
     if isinstance(model.classifier, MixtureClassifier):
         yield (
             "static int8, all by the BERT",
-            Model.load(folder, bert=lambda it: static(it, sets, made)).reading_everything(),
+            Model.load(folder, bert=lambda it: static(it, texts, made)).reading_everything(),
         )
 
 
-def static(folder: Path, sets: Sets, made: Path) -> Classifier:
+def static(folder: Path, texts: Texts, made: Path) -> Classifier:
     """Quantise a folder's BERT with ranges measured beforehand."""
     windows = load_windows(folder)
     graph = converted(restore(folder, Taxonomy.load().membership), windows)
@@ -103,7 +77,9 @@ def static(folder: Path, sets: Sets, made: Path) -> Classifier:
     nncf.set_log_level(logging.ERROR)
     quantised = nncf.quantize(
         graph,
-        nncf.Dataset([found[:1] for found in windows.cut(sets.ranges)], lambda it: pad(it, windows.settings.pad)),
+        nncf.Dataset(
+            [found[:1] for found in windows.cut(texts.train[:CALIBRATION])], lambda it: pad(it, windows.settings.pad)
+        ),
         model_type=nncf.ModelType.TRANSFORMER,
         subset_size=CALIBRATION,
         ignored_scope=nncf.IgnoredScope(names=[head.get_friendly_name()]),
@@ -112,19 +88,19 @@ def static(folder: Path, sets: Sets, made: Path) -> Classifier:
     return BertClassifier(made / GRAPH, windows, Runtime(arithmetic=EXACT))
 
 
-def measured(name: str, model: Model, sets: Sets) -> Row:
+def measured(name: str, model: Model, texts: Texts) -> Row:
     """Time a way, and let it answer."""
-    model.predict_proba(sets.timed[:200])  # kernels are made for the first batches
+    model.predict_proba(texts.tickets[:200])  # kernels are made for the first batches
     started = time.monotonic()
-    model.predict_proba(sets.timed)
-    rate = len(sets.timed) / (time.monotonic() - started)
-    chances = model.predict_proba([row.text for row in (*sets.test, *sets.real)])
+    model.predict_proba(texts.tickets)
+    rate = len(texts.tickets) / (time.monotonic() - started)
+    chances = model.predict_proba([row.text for row in (*texts.test, *texts.real)])
     answers = model.decide(chances, ScoreSettings.load())
     return Row(
         name,
         rate,
-        _judged(model, chances[: len(sets.test)], sets.test, 1),
-        _judged(model, chances[len(sets.test) :], sets.real, MIN_SUPPORT) if sets.real else None,
+        _judged(model, chances[: len(texts.test)], texts.test, 1),
+        _judged(model, chances[len(texts.test) :], texts.real, MIN_SUPPORT) if texts.real else None,
         [(it.type, it.cause, it.answer, it.route) for it in answers],
     )
 
@@ -134,12 +110,12 @@ def _judged(model: Model, chances: Floats, rows: Sequence[Labelled], least: int)
     return measure(chances, rows, model.taxonomy, accepted, min_support=least)
 
 
-def table(rows: Sequence[Row], sets: Sets, cores: int) -> str:
+def table(rows: Sequence[Row], texts: Texts, cores: int) -> str:
     """Return the Markdown that goes into docs/benchmarks.md."""
-    first, test = rows[0], len(sets.test)
+    first, test = rows[0], len(texts.test)
     lines = [
         f"| way | a second | against the first | {test:,} of the corpus: type macro-F1 | causes | ECE | other answers "
-        f"| {len(sets.real)} real: type macro-F1 | causes | ECE | other answers |",
+        f"| {len(texts.real)} real: type macro-F1 | causes | ECE | other answers |",
         "|---|" + "---:|" * 10,
     ]
     for row in rows:
@@ -154,7 +130,7 @@ def table(rows: Sequence[Row], sets: Sets, cores: int) -> str:
         lines.append(f"| {row.name} | " + " | ".join(cells) + " |")
     lines += [
         "",
-        f"The model alone, its linear part included, on {len(sets.timed):,} narratives that are ready to be read; "
+        f"The model alone, its linear part included, on {len(texts.tickets):,} narratives that are ready to be read; "
         f"{cores} cores of {machine()}, Python {platform.python_version()}.",
     ]
     return "\n".join(lines)
@@ -174,17 +150,14 @@ def main() -> None:
     rows: list[Row] = []
     with console.steps() as step, tempfile.TemporaryDirectory() as made:
         step("making narratives")
-        sets = Sets.load(options.narratives, options.data)
+        texts = Texts.load(options.narratives, options.data, Taxonomy.load())
         for folder in options.models:
-            for name, model in ways(folder, sets, Path(made)):
+            for name, model in ways(folder, texts, Path(made)):
                 layers = f"{folder.name}: {name}"
                 step(layers)
-                rows.append(measured(layers, model, sets))
-    content = table(rows, sets, len(cores))
-    if options.dry_run:
-        print(content)
-    else:
-        write_table("fewer", content)
+                rows.append(measured(layers, model, texts))
+    content = table(rows, texts, len(cores))
+    write_table("fewer", content, dry_run=options.dry_run)
 
 
 if __name__ == "__main__":

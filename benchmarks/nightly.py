@@ -159,10 +159,7 @@ def main() -> None:
             f"  {rows / results[-1].done.seconds:,.0f} a second, peak {results[-1].done.peak_mib:.0f} MiB", flush=True
         )
         content = table(results, statistics.mean(map(len, texts[LINEAR])), len(cores))
-        if options.dry_run:
-            print(content)
-        else:
-            write_table("nightly", content)
+        write_table("nightly", content, dry_run=options.dry_run)
 
 
 def _measure(folder: Path, model: Path, database: str, rows: int, texts: Sequence[str], cores: set[int]) -> Row:

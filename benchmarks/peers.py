@@ -208,10 +208,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         weights = (options.weights or options.model).resolve()
         content = compare(options, Place(folder, options.model.resolve(), weights, cores))
-    if options.dry_run:
-        print(content)
-    else:
-        write_table("peers", content)
+    write_table("peers", content, dry_run=options.dry_run)
 
 
 if __name__ == "__main__":

@@ -122,10 +122,7 @@ def main() -> None:
     with gzip.open(options.data / "other_topics.jsonl.gz", "rt", encoding="utf-8") as file:
         texts = [json.loads(line)["text"] for line in file]
     for name, content in (("letters", letters_table(models, rows)), ("others", others_table(models, texts))):
-        if options.dry_run:
-            print(content)
-        else:
-            write_table(name, content)
+        write_table(name, content, dry_run=options.dry_run)
 
 
 if __name__ == "__main__":

@@ -182,10 +182,7 @@ def main() -> None:
         with desk_over(folder, address) as (desk, port):
             print(f"{PEOPLE} people ...", flush=True)
             content = table(reviewed(address, port, PACES), PACES, desk, len(cores))
-    if options.dry_run:
-        print(content)
-    else:
-        write_table("review", content)
+    write_table("review", content, dry_run=options.dry_run)
 
 
 if __name__ == "__main__":

@@ -99,10 +99,7 @@ def main() -> None:
             print(f"  {results[-1].rate:,.0f} a second, peak {results[-1].peak_mib:.0f} MiB", flush=True)
             source.unlink()
             content = table(results, name, statistics.mean(map(len, texts)), len(cores))
-            if options.dry_run:
-                print(content)
-            else:
-                write_table(f"scale_{options.model}", content)
+            write_table(f"scale_{options.model}", content, dry_run=options.dry_run)
 
 
 if __name__ == "__main__":

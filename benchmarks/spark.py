@@ -126,10 +126,7 @@ def main() -> None:
         raise SystemExit("the engines do not write the same")
     rejected = outputs[0][1].count(b"\n") - 1
     content = table(results, rejected, len(cores))
-    if options.dry_run:
-        print(content)
-    else:
-        write_table("spark", content)
+    write_table("spark", content, dry_run=options.dry_run)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 
-def write_table(name: str, content: str) -> None:
-    """Put a table between its marks in docs/benchmarks.md."""
+def write_table(name: str, content: str, *, dry_run: bool) -> None:
+    """Put a table between its marks in docs/benchmarks.md, or only print it."""
+    if dry_run:
+        print(content, flush=True)
+        return
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     page = PAGE.read_text(encoding="utf-8")
     head, rest = page.split(begin)

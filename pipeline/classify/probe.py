@@ -86,7 +86,7 @@ def examine(folder: Path, wanted: Runtime, settings: ScoreSettings) -> Verdict |
     sealed = agreement_of(model, model.in_present_tree(probe.probabilities), exact, settings)
     if failed := shortcomings(sealed):
         raise ModelError(
-            "model_probe",
+            WEIGHTS_WRONG,
             f"{folder} does not say what it said when it was made, not even in {EXACT}: {'; '.join(failed)}. Its "
             "weights are damaged; restore the folder or train again",
         )

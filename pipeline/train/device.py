@@ -1,18 +1,19 @@
 """The BERT of a model folder on a GPU: PyTorch runs what OpenVINO runs on processors."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from pipeline.classify.base import Classifier, Floats
-from pipeline.classify.bert import Batch, WindowClassifier, load_windows, read_windows
+from pipeline.classify.bert import WindowClassifier, load_windows, read_windows
 from pipeline.classify.folder import read_manifest
 from pipeline.classify.model import ReadBert
 from pipeline.classify.windows import TextWindows, Windows
 from pipeline.errors import ConfigError
-from pipeline.train.reader import Reader
+from pipeline.train.reader import Reader, run_batches
 from pipeline.train.restore import restore
 
 _BATCH_TOKENS = 65_536  # of a batch, with what fills up its shorter windows: a GPU is idle with less
@@ -32,14 +33,7 @@ class DeviceBert(WindowClassifier):
         return 2
 
     def _read(self, cut: Sequence[TextWindows], values: str) -> Floats:
-        part = self.reader.windows if values == "scores" else self.reader.vectors
-
-        def run(inputs: Iterable[Batch]) -> Iterator[tuple[Floats, Floats]]:
-            for batch in inputs:
-                ids, mask = (torch.from_numpy(values).to(self.device, non_blocking=True) for values in batch)
-                found, weights = part(ids, mask)
-                yield found.float().cpu().numpy(), weights.float().cpu().numpy()
-
+        run = partial(run_batches, self.reader.windows if values == "scores" else self.reader.vectors, self.device)
         half = _half(self.device)
         with torch.inference_mode(), torch.autocast(self.device.type, half, enabled=half is not None):
             return read_windows(cut, self.windows.settings.pad, run, _BATCH_TOKENS)

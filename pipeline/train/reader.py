@@ -1,6 +1,7 @@
 """The network: a BERT reads windows, attention over all their tokens makes one vector, one softmax gives the causes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from pipeline.classify.base import Floats
 from pipeline.classify.bert import Batch, read_windows
 from pipeline.classify.windows import Windows
 from pipeline.errors import ModelError
+
+Part = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # ids and mask (n, longest): values (n, width), weights (n,)
 
 _HEAD_STRENGTH = 0.02  # C of the regression that sets the head: chosen on the calibration split, before fine-tuning
 _HEAD_STEPS = 200  # it takes about 50
@@ -203,18 +206,20 @@ def _run(
     reader: Reader,
     windows: Windows,
     texts: Sequence[str],
-    part: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    part: Part,
     *,
     bf16: bool,
 ) -> Floats:
     """Run a part of the reader over narratives and join what it gives for their windows."""
     device = reader.head.weight.device
-
-    def run(inputs: Iterable[Batch]) -> Iterator[tuple[Floats, Floats]]:
-        for ids, mask in inputs:
-            values, weights = part(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
-            yield values.float().cpu().numpy(), weights.float().cpu().numpy()
-
     reader.eval()
     with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-        return read_windows(windows.cut(texts), windows.settings.pad, run)
+        return read_windows(windows.cut(texts), windows.settings.pad, partial(run_batches, part, device))
+
+
+def run_batches(part: Part, device: torch.device, inputs: Iterable[Batch]) -> Iterator[tuple[Floats, Floats]]:
+    """Run a part of a reader over batches on its device: what `read_windows` is given."""
+    for batch in inputs:
+        ids, mask = (torch.from_numpy(numbers).to(device, non_blocking=True) for numbers in batch)
+        values, weights = part(ids, mask)
+        yield values.float().cpu().numpy(), weights.float().cpu().numpy()
