@@ -60,7 +60,7 @@ def ways(folder: Path, texts: Texts, made: Path) -> Iterator[tuple[str, Model]]:
     for arithmetic in arithmetics()[::-1]:
         model = Model.load(folder, bert=read_bert(Runtime(arithmetic=arithmetic)))
         yield f"{arithmetic}, all by the BERT", model.reading_everything()
-        if isinstance(model.classifier, MixtureClassifier) and model.classifier.shortcut and arithmetic != EXACT:
+        if isinstance(model.classifier, MixtureClassifier) and model.classifier.shortcut:
             yield f"{arithmetic}, the linear part alone where it is sure", model
     if isinstance(model.classifier, MixtureClassifier):
         yield (

@@ -14,7 +14,6 @@ from pipeline.classify.runtime import EXACT, Runtime, arithmetics
 from pipeline.errors import ModelError
 
 PROBE = "probe.json"
-WEIGHTS_WRONG = "model_probe"  # the code of the error below
 _DIGITS = 5  # of a sealed probability
 
 # Coarser than what an export has to keep on thousands of rows: with a few hundred, one row is a third of a percent. A
@@ -86,7 +85,7 @@ def examine(folder: Path, wanted: Runtime, settings: ScoreSettings) -> Verdict |
     sealed = agreement_of(model, model.in_present_tree(probe.probabilities), exact, settings)
     if failed := shortcomings(sealed):
         raise ModelError(
-            WEIGHTS_WRONG,
+            "model_probe",
             f"{folder} does not say what it said when it was made, not even in {EXACT}: {'; '.join(failed)}. Its "
             "weights are damaged; restore the folder or train again",
         )

@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 _SHOWN = 12  # hexadecimal digits of a digest
 _BATCHES = (512, 1024, 2048, 4096)  # tokens
+_AS_FAST = 0.95  # of the fastest one's rate: two timings of the same way differ by as much
 _ROUNDS = 3  # a probe alone is too short to tell large batches from small ones: its last ones leave cores idle
 Watch = Callable[[str, int, int], None]
 
@@ -47,7 +48,7 @@ class Tuning(Settings):
 
     @property
     def runtime(self) -> Runtime:
-        """The fastest way that agrees."""
+        """The way that was chosen."""
         return self.trials[0].runtime
 
 
@@ -76,7 +77,7 @@ def tuning_of(folder: Path, settings: ScoreSettings, watch: Watch = unwatched, *
 
 
 def _try(folder: Path, settings: ScoreSettings, watch: Watch) -> Tuning:
-    """Try every arithmetic with batches of usual size, then the fastest that agrees with batches of every size."""
+    """Try every arithmetic with batches of usual size, then the one that is chosen with batches of every size."""
     probe = Probe.read(folder)
     assert probe is not None, "asked only for folders that have one"  # noqa: S101
     usual = Runtime(threads=settings.workers)
@@ -92,14 +93,26 @@ def _try(folder: Path, settings: ScoreSettings, watch: Watch) -> Tuning:
         agreement = agreement_of(model, exact, found, settings)
         refused = tuple(shortcomings(agreement)) if arithmetic != EXACT else ()
         trials.append(Trial(runtime=runtime, rate=rate, agreement=agreement.describe(), refused=refused))
-    best = max((trial for trial in trials if not trial.refused), key=lambda trial: trial.rate)
+    best = best_of(trials)
     trials.remove(best)
     for done, tokens in enumerate(_BATCHES):
         watch(f"trying {best.runtime.arithmetic} with batches of {tokens} tokens (once)", len(ways) + done, total)
         runtime = best.runtime.model_copy(update={"batch_tokens": tokens})
         trials.append(best.model_copy(update={"runtime": runtime, "rate": _timed(folder, runtime, probe, _ROUNDS)[2]}))
     watch("tried", total, total)
-    return Tuning(trials=tuple(sorted(trials, key=lambda trial: (bool(trial.refused), -trial.rate))))
+    chosen = best.runtime.arithmetic
+    order = sorted(trials, key=lambda it: (it.runtime.arithmetic != chosen, bool(it.refused), -it.rate))
+    return Tuning(trials=tuple(order))
+
+
+def best_of(trials: Sequence[Trial]) -> Trial:
+    """Return the most exact of those that agree and are about as fast as the fastest; `trials` go from exact to coarse.
+
+    A less exact one that is faster by a hair would only give more tickets other answers.
+    """
+    agreeing = [trial for trial in trials if not trial.refused]
+    fastest = max(trial.rate for trial in agreeing)
+    return next(trial for trial in agreeing if trial.rate >= _AS_FAST * fastest)
 
 
 def _timed(folder: Path, runtime: Runtime, probe: Probe, rounds: int = 1) -> tuple[Model, Floats, float]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from pipeline.classify.answer import ScoreSettings
 from pipeline.classify.folder import read_manifest
 from pipeline.classify.model import Model, read_bert
-from pipeline.classify.probe import WEIGHTS_WRONG, Verdict, examine
+from pipeline.classify.probe import Verdict, examine
 from pipeline.classify.tuning import tuned
 from pipeline.errors import GongdanError, LexiconError, ModelError, TaxonomyError
 from pipeline.settings import Settings, resolve
@@ -57,7 +57,7 @@ def choose(folder: Path, kept: KeptSettings, settings: ScoreSettings, *, fallbac
         return _examined(folder, settings)
     except ModelError as error:
         found = _kept_one(kept, settings) if fallback else None
-        if found is None and error.code == WEIGHTS_WRONG:
+        if found is None and error.code == "model_probe":
             found = _linear_part(folder)
         if found is None:
             further = "; and no earlier model is kept that could be used" if fallback else ""

@@ -15,9 +15,9 @@ from pipeline.classify.cascade import SHORTCUT, Shortcut
 from pipeline.classify.folder import read_manifest
 from pipeline.classify.model import Model
 from pipeline.classify.probe import PROBE, Probe, examine
-from pipeline.classify.runtime import Runtime, arithmetics
+from pipeline.classify.runtime import Arithmetic, Runtime, arithmetics
 from pipeline.classify.score import score_file
-from pipeline.classify.tuning import tuned, tuning_of
+from pipeline.classify.tuning import Trial, best_of, tuned, tuning_of
 from pipeline.errors import ModelError
 from pipeline.settings import load_settings
 from pipeline.taxonomy import Taxonomy
@@ -89,13 +89,41 @@ def test_the_fastest_way_is_tried_once_and_kept(small_mixture: Path, tuning: Sco
     assert tuned(small_mixture, tuning, lambda name, *_: told.append(name)) == first
     assert told == []
     trials = tuning_of(small_mixture, tuning).trials
-    assert max(trial.rate for trial in trials if not trial.refused) == trials[0].rate
+    chosen = [trial.rate for trial in trials if trial.runtime.arithmetic == first.arithmetic]
+    assert trials[0].rate == max(chosen)
     other = tuning.model_copy(update={"workers": 2})
     assert tuned(small_mixture, other).threads == 2  # other cores are tried anew
     kept = json.loads((tmp_path / "tuning.json").read_text(encoding="utf-8"))
     assert len(kept) == 2
     (tmp_path / "tuning.json").write_text("{", encoding="utf-8")
     assert tuned(small_mixture, tuning).arithmetic in arithmetics()  # what cannot be read is tried again
+
+
+@pytest.mark.parametrize(
+    ("rates", "refused", "expected"),
+    [
+        ((50.0, 97.0, 100.0), set(), "bf16"),  # as fast: the more exact
+        ((50.0, 90.0, 100.0), set(), "int8"),
+        ((50.0, 97.0, 100.0), {"bf16"}, "int8"),
+        ((50.0, 97.0, 200.0), {"int8"}, "bf16"),
+        ((50.0, 97.0, 200.0), {"bf16", "int8"}, "fp32"),
+        ((99.0, 97.0, 100.0), set(), "fp32"),
+    ],
+)
+def test_of_ways_that_are_about_as_fast_the_most_exact_is_chosen(
+    rates: tuple[float, ...], refused: set[Arithmetic], expected: Arithmetic
+) -> None:
+    ways: tuple[Arithmetic, ...] = ("fp32", "bf16", "int8")
+    trials = [
+        Trial(
+            runtime=Runtime(arithmetic=way),
+            rate=rate,
+            agreement="",
+            refused=("other causes",) if way in refused else (),
+        )
+        for way, rate in zip(ways, rates, strict=True)
+    ]
+    assert best_of(trials).runtime.arithmetic == expected
 
 
 def test_a_linear_model_needs_none(small_model: Path, tuning: ScoreSettings, tmp_path: Path) -> None:
